@@ -1,0 +1,91 @@
+"""How long the harness takes to judge one candidate. Run: python -m benchmarks.verification
+
+Caches start empty for each repetition; only the emulator's own runtime, which is built once for a
+home, is there before. The middle of three repetitions is shown.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.figures import Figure, show
+from benchmarks.machine import facts
+from rocm_pipeline.agents.schedules import propose
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.harness import Harness
+from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.lab.static_check import check
+from rocm_pipeline.targets import library
+from rocm_pipeline.targets.spec import Target
+
+STATIC_AIM_SECONDS = 1.0
+T2_AIM_SECONDS = 3.0
+REPEATS = 3
+THROUGHPUT = 8
+"""Candidates judged for the throughput figure."""
+
+
+def target_named(name: str) -> Target:
+    """Return a built-in target."""
+    return library.load(name, Path("/nonexistent"))
+
+
+def candidate_for(target: Target, number: int = 0) -> Candidate:
+    """Return a first kernel for `target`; `number` makes sources that differ in a comment."""
+    proposal = propose(target, (), "wide", seed=1)
+    if proposal is None:
+        raise SystemExit(f"no schedule for {target.name}")
+    source = f"{proposal.source}\n// copy {number}\n"
+    return Candidate(target=target.name, source=source, launch_plan=proposal.launch_plan)
+
+
+def measure() -> list[Figure]:
+    """Return the figures of this benchmark."""
+    target = target_named("row_softmax")
+    with tempfile.TemporaryDirectory() as folder:
+        harness = Harness(Sandbox.detect(), Path(folder))
+        _judge(harness, target, candidate_for(target, -1))
+        static = _middle(lambda i: check(candidate_for(target, 100 + i), target, harness.toolchain))
+        verified = _middle(lambda i: _judge(harness, target, candidate_for(target, 200 + i)))
+        rate = _per_minute(harness, target)
+    return [
+        Figure("static check, row_softmax, 6 architectures", static, "s", STATIC_AIM_SECONDS),
+        Figure("full T2 verification, row_softmax", verified, "s", T2_AIM_SECONDS),
+        Figure("row_softmax candidates verified per minute", rate, "per minute"),
+    ]
+
+
+def _judge(harness: Harness, target: Target, candidate: Candidate) -> None:
+    evidence = harness.judge(candidate, target)
+    if evidence.status is not Status.PASSED:
+        raise SystemExit(f"the candidate does not pass: {evidence.findings[0].message}")
+
+
+def _middle(work: Callable[[int], object]) -> float:
+    times: list[float] = []
+    for number in range(REPEATS):
+        started = time.perf_counter()
+        work(number)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def _per_minute(harness: Harness, target: Target) -> float:
+    candidates: Sequence[Candidate] = [candidate_for(target, 300 + i) for i in range(THROUGHPUT)]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda candidate: _judge(harness, target, candidate), candidates))
+    return 60 * THROUGHPUT / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    console = Console()
+    console.print(facts(), soft_wrap=True)
+    sys.exit(0 if show("Verification", measure(), console) else 1)

@@ -1,0 +1,197 @@
+"""The Brief: everything a prompt is made from."""
+
+import re
+from collections.abc import Iterable
+from statistics import geometric_mean
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import (
+    CaseRecord,
+    CompileRecord,
+    Evidence,
+    Finding,
+    KernelResources,
+    Status,
+)
+from rocm_pipeline.planning.plan import Task
+from rocm_pipeline.targets.spec import Target
+
+MAX_FINDINGS = 12
+MAX_FAILED_CASES = 6
+MAX_MESSAGE = 1500
+"""Characters of one compiler message or finding; the first errors are the ones to mend."""
+
+_PATH = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
+
+
+def _printable_path(path: str) -> str:
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} cannot be quoted: a path is 1 to 200 printable characters")
+    return path
+
+
+FilePath = Annotated[str, AfterValidator(_printable_path)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CompileSummary(_Frozen):
+    """One architecture: did it compile, what do the kernels take there."""
+
+    architecture: str
+    status: Status
+    message: str
+    kernels: tuple[KernelResources, ...]
+
+
+class FailedCase(_Frozen):
+    """A case that did not pass; `worst_ratio` is the error over what the tolerance allows."""
+
+    case: str
+    wave: int
+    status: Status
+    worst_ratio: float | None
+    max_absolute_error: float | None
+
+
+class EstimateSummary(_Frozen):
+    """Estimated, never measured: geometric means over the timing cases of one architecture."""
+
+    architecture: str
+    low_microseconds: float
+    high_microseconds: float
+    bottlenecks: tuple[str, ...]
+    """Without repeats, in the order of the cases."""
+    speedup_low: float | None
+    speedup_high: float | None
+
+
+class EvidenceSummary(_Frozen):
+    """What an agent is told about one candidate."""
+
+    evidence_id: str
+    tier: str | None
+    status: Status
+    cases_run: int
+    cases_passed: int
+    findings: tuple[Finding, ...]
+    failed_cases: tuple[FailedCase, ...]
+    compiles: tuple[CompileSummary, ...]
+    estimates: tuple[EstimateSummary, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "EvidenceSummary":
+        """Shorten the record: no seeds, no repeats, no more findings than an agent can act on."""
+        failed = [case for case in evidence.cases if case.status is not Status.PASSED]
+        return cls(
+            evidence_id=evidence.id,
+            tier=evidence.tier.label if evidence.tier is not None else None,
+            status=evidence.status,
+            cases_run=sum(case.status is not Status.NOT_RUN for case in evidence.cases),
+            cases_passed=len(evidence.cases) - len(failed),
+            findings=_findings(evidence.findings, failed),
+            failed_cases=tuple(_failed_case(case) for case in failed[:MAX_FAILED_CASES]),
+            compiles=_compiles(evidence.compiles),
+            estimates=_estimates(evidence),
+        )
+
+
+class RoundFeedback(_Frozen):
+    """One earlier round of the same task: what was sent and what the harness found.
+
+    A reply that could not be read has no candidate, and `reply_error` says what was wrong.
+    """
+
+    round: int = Field(ge=1)
+    candidate: Candidate | None = None
+    evidence: EvidenceSummary | None = None
+    reply_error: str | None = None
+
+
+class Brief(_Frozen):
+    """What one agent is told. `kernel` is the chosen kernel, for the roles that work from one."""
+
+    target: Target
+    task: Task
+    files: dict[FilePath, str] = Field(default_factory=dict)
+    """Text of repository files, by path."""
+    feedback: tuple[RoundFeedback, ...] = ()
+    best: Candidate | None = None
+    """The best kernel that passed so far, as the harness ranks them."""
+    kernel: Candidate | None = None
+    evidence: EvidenceSummary | None = None
+    """About `kernel`."""
+
+
+def _findings(own: Iterable[Finding], failed: Iterable[CaseRecord]) -> tuple[Finding, ...]:
+    seen: dict[tuple[str, int | None, str | None], Finding] = {}
+    for finding in (*own, *(finding for case in failed for finding in case.findings)):
+        short = finding.model_copy(update={"message": _shorten(finding.message)})
+        seen.setdefault((short.message, short.line, short.kernel), short)
+    return tuple(seen.values())[:MAX_FINDINGS]
+
+
+def _failed_case(record: CaseRecord) -> FailedCase:
+    return FailedCase(
+        case=record.case.name,
+        wave=record.wave,
+        status=record.status,
+        worst_ratio=_rounded(record.worst_ratio),
+        max_absolute_error=_rounded(record.max_absolute_error),
+    )
+
+
+def _compiles(records: Iterable[CompileRecord]) -> tuple[CompileSummary, ...]:
+    first_with: dict[str, str] = {}
+    summaries: list[CompileSummary] = []
+    for record in records:
+        message = _shorten(record.message)
+        first = first_with.setdefault(message, record.architecture)
+        if message and first != record.architecture:
+            message = f"as for {first}"
+        summaries.append(
+            CompileSummary(
+                architecture=record.architecture,
+                status=record.status,
+                message=message,
+                kernels=record.kernels,
+            )
+        )
+    return tuple(summaries)
+
+
+def _estimates(evidence: Evidence) -> tuple[EstimateSummary, ...]:
+    summaries: list[EstimateSummary] = []
+    for architecture in dict.fromkeys(e.architecture for e in evidence.estimates):
+        estimates = [e for e in evidence.estimates if e.architecture == architecture]
+        speedups = [s for s in evidence.speedups if s.architecture == architecture]
+        summaries.append(
+            EstimateSummary(
+                architecture=architecture,
+                low_microseconds=_mean(e.low_microseconds for e in estimates),
+                high_microseconds=_mean(e.high_microseconds for e in estimates),
+                bottlenecks=tuple(dict.fromkeys(e.bottleneck for e in estimates)),
+                speedup_low=_mean(s.low for s in speedups) if speedups else None,
+                speedup_high=_mean(s.high for s in speedups) if speedups else None,
+            )
+        )
+    return tuple(summaries)
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(f"{geometric_mean(values):.4g}")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.4g}")
+
+
+def _shorten(message: str) -> str:
+    if len(message) <= MAX_MESSAGE:
+        return message
+    return message[:MAX_MESSAGE] + f" [... {len(message) - MAX_MESSAGE} more characters]"

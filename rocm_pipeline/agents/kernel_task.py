@@ -1,0 +1,104 @@
+"""A kernel task: ask, judge, tell the agent what the harness found, and ask again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rocm_pipeline.agents.bench import Bench
+from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
+from rocm_pipeline.agents.desk import Answer, Desk
+from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
+from rocm_pipeline.agents.parser import ReplyError, kernel_from
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import Evidence
+from rocm_pipeline.lab.ranking import score
+from rocm_pipeline.planning.plan import Task
+from rocm_pipeline.targets.spec import Target
+
+
+@dataclass(frozen=True)
+class KernelTask:
+    """Everything a kernel task works from."""
+
+    target: Target
+    plan_id: str
+    task: Task
+    files: dict[str, str]
+    suite: TestSuite
+    baseline: Evidence
+    rounds: int
+
+
+def develop(
+    work: KernelTask, desk: Desk, bench: Bench, on_reply: Callable[[KernelRound], None]
+) -> KernelOutcome:
+    """Run the rounds of a kernel task; ends early when the agent has nothing more to send."""
+    done: list[KernelRound] = []
+    for number in range(1, work.rounds + 1):
+        answer = desk.ask(_brief(work, done), plan_id=work.plan_id, round=number)
+        found = _judge(work, answer, done, bench)
+        done.append(found)
+        on_reply(found)
+        if answer.reply is not None and not answer.reply.files:
+            break
+    return KernelOutcome(task_id=work.task.id, rounds=tuple(done))
+
+
+def _judge(
+    work: KernelTask, answer: Answer, earlier: list[KernelRound], bench: Bench
+) -> KernelRound:
+    reply = answer.reply
+    if reply is None:
+        return KernelRound(exchange=answer.exchange, refused=answer.refused)
+    opinion = {
+        "explanation": reply.explanation,
+        "confidence": reply.confidence,
+        "limitations": reply.limitations,
+    }
+    best = _best(earlier)
+    try:
+        candidate = kernel_from(reply, work.target)
+    except ReplyError as error:
+        return KernelRound(exchange=answer.exchange, refused=str(error), **opinion)
+    if best is not None:
+        candidate = candidate.model_copy(update={"parents": (best.id,)})
+    same = next((r for r in earlier if r.candidate and r.candidate.id == candidate.id), None)
+    if same is not None:
+        refused = f"this is the kernel of round {same.exchange.round} again; send a different one"
+        return KernelRound(exchange=answer.exchange, refused=refused, **opinion)
+    evidence = bench.judge_reply(
+        candidate,
+        work.target,
+        work.suite.cases,
+        work.baseline,
+        task_id=work.task.id,
+        reply_id=answer.exchange.reply_id,
+        round=answer.exchange.round,
+    )
+    return KernelRound(exchange=answer.exchange, candidate=candidate, evidence=evidence, **opinion)
+
+
+def _brief(work: KernelTask, earlier: list[KernelRound]) -> Brief:
+    return Brief(
+        target=work.target,
+        task=work.task,
+        files=work.files,
+        feedback=tuple(
+            RoundFeedback(
+                round=r.exchange.round,
+                candidate=r.candidate,
+                evidence=EvidenceSummary.of(r.evidence) if r.evidence else None,
+                reply_error=r.refused or None,
+            )
+            for r in earlier
+        ),
+        best=_best(earlier),
+    )
+
+
+def _best(rounds: list[KernelRound]) -> Candidate | None:
+    ranked = [
+        (value, r.candidate)
+        for r in rounds
+        if r.candidate and r.evidence and (value := score(r.evidence)) is not None
+    ]
+    return max(ranked, key=lambda pair: pair[0])[1] if ranked else None

@@ -1,0 +1,324 @@
+"""The workshop: the plain Python face of agent work, which the assets and scripts use."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from statistics import geometric_mean
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rocm_pipeline.agents import kernel_task
+from rocm_pipeline.agents.bench import Bench
+from rocm_pipeline.agents.brief import Brief, EvidenceSummary
+from rocm_pipeline.agents.desk import Answer, Desk
+from rocm_pipeline.agents.embedded import MODEL, EmbeddedServer, model_digest
+from rocm_pipeline.agents.outcome import (
+    Analysis,
+    CandidateSet,
+    ChosenKernel,
+    Exchange,
+    KernelOutcome,
+    KernelRound,
+    Operator,
+    TestSuite,
+)
+from rocm_pipeline.agents.prompts import template_sha256
+from rocm_pipeline.agents.roles import (
+    ANALYSIS_FILE,
+    CASES_FILE,
+    DOCUMENTATION_FILE,
+    OPERATOR_FILE,
+)
+from rocm_pipeline.fleet.hosts import FleetConfig, Host, find_config
+from rocm_pipeline.fleet.service import Fleet
+from rocm_pipeline.home import Home, rounds
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.cases import within_domain
+from rocm_pipeline.lab.evidence import Evidence
+from rocm_pipeline.lab.harness import Harness, harness_sha256
+from rocm_pipeline.lab.ranking import score
+from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.planning import rule_reviewer
+from rocm_pipeline.planning.plan import Plan, Role, Task
+from rocm_pipeline.planning.review import Review
+from rocm_pipeline.planning.rule_reviewer import OperatorFacts
+from rocm_pipeline.planning.rules import make_plan
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.records.records import Records
+from rocm_pipeline.targets.spec import Case, Target
+
+WORTH_IT = 1.02
+"""Estimated speed-up below which the baseline stays: less is within the estimator's own grain."""
+MAX_AGENT_CASES = 12
+
+
+class DocumentDraft(BaseModel):
+    """Documentation as the agent wrote it, with placeholders for every figure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    exchange: Exchange | None
+    refused: str = ""
+
+
+@contextmanager
+def open_fleet(home: Home, records: Records) -> Iterator[Fleet]:
+    """Yield the configured fleet; with none configured, one whose only host is embedded."""
+    config = find_config(home.path)
+    with ExitStack() as stack:
+        if config is None:
+            server = stack.enter_context(EmbeddedServer())
+            config = FleetConfig(hosts=(Host(name="embedded", url=server.url, models=(MODEL,)),))
+        fleet = Fleet(config.hosts, records.journal, preferences=config.preferences)
+        fleet.survey(require=True)
+        yield fleet
+
+
+class Workshop:
+    """Does the tasks of a plan. Opened by `open`, which also starts what it needs."""
+
+    def __init__(self, fleet: Fleet, harness: Harness, records: Records, rounds: int) -> None:
+        self.records = records
+        self.harness = harness
+        self._desk = Desk(fleet, records)
+        self._bench = Bench(harness, records)
+        self._rounds = rounds
+
+    @classmethod
+    @contextmanager
+    def open(cls, home: Home) -> Iterator["Workshop"]:
+        """Yield a workshop over the records, the fleet and the harness of `home`."""
+        records = Records.open(home.records_url, str(home.store))
+        with ExitStack() as stack:
+            stack.callback(records.close)
+            fleet = stack.enter_context(open_fleet(home, records))
+            harness = Harness(Sandbox.detect(), home.cache)
+            yield cls(fleet, harness, records, rounds())
+
+    def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
+        """Decompose `target` into tasks."""
+        plan = make_plan(target, snapshot.commit, tuple(snapshot.files))
+        self.records.save_plan(
+            plan.id,
+            target=target.name,
+            commit=plan.commit,
+            planner=plan.planner,
+            document=plan.model_dump_json(),
+        )
+        for task in plan.tasks:
+            self.records.save_task(
+                plan.id,
+                task.id,
+                target=target.name,
+                role=task.role.value,
+                document=task.model_dump_json(),
+            )
+        return plan
+
+    def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
+        """Ask a tester for cases; only those within the target's domain are kept."""
+        answer = self._desk.ask(Brief(target=target, task=task), plan_id=plan.id)
+        text = answer.reply.file(CASES_FILE) if answer.reply else None
+        if text is None:
+            return TestSuite(
+                target=target.name,
+                cases=(),
+                refused=(answer.refused or f"no {CASES_FILE} in the reply",),
+                exchanges=(answer.exchange,),
+            )
+        cases, refused = _read_cases(target, text)
+        return TestSuite(
+            target=target.name, cases=cases, refused=refused, exchanges=(answer.exchange,)
+        )
+
+    def judge_baseline(self, target: Target, suite: TestSuite) -> tuple[Candidate, Evidence]:
+        """Judge the target's baseline on the same cases as every candidate."""
+        return self._bench.baseline(target, suite.cases)
+
+    def develop(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        suite: TestSuite,
+        snapshot: RepoSnapshot,
+        on_reply: Callable[[KernelRound], None],
+    ) -> KernelOutcome:
+        """Do a kernel task: several rounds of asking and judging."""
+        _, baseline = self.judge_baseline(target, suite)
+        work = kernel_task.KernelTask(
+            target=target,
+            plan_id=plan.id,
+            task=task,
+            files=snapshot.files,
+            suite=suite,
+            baseline=baseline,
+            rounds=self._rounds,
+        )
+        return kernel_task.develop(work, self._desk, self._bench, on_reply)
+
+    def choose(self, candidates: CandidateSet) -> ChosenKernel:
+        """Take the candidate with the best estimate, or the baseline when none is better."""
+        ranked = sorted(
+            (
+                (value, found)
+                for found in candidates.passed
+                if found.evidence and (value := score(found.evidence)) is not None
+            ),
+            key=lambda pair: pair[0],
+            reverse=True,
+        )
+        if not ranked or ranked[0][0] < WORTH_IT or not ranked[0][1].candidate:
+            return ChosenKernel(
+                target=candidates.target,
+                candidate=candidates.baseline,
+                evidence=candidates.baseline_evidence,
+                is_baseline=True,
+                exchange=None,
+                reason=_why_baseline(candidates, bool(ranked)),
+            )
+        best = ranked[0][1]
+        assert best.candidate is not None  # noqa: S101 - narrowed by the condition above
+        assert best.evidence is not None  # noqa: S101
+        return ChosenKernel(
+            target=candidates.target,
+            candidate=best.candidate,
+            evidence=best.evidence,
+            is_baseline=False,
+            exchange=best.exchange,
+            reason=f"best estimate of {len(ranked)} candidates that passed every check",
+            explanation=best.explanation,
+        )
+
+    def write_operator(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+    ) -> Operator:
+        """Ask for the PyTorch operator module around the chosen kernel."""
+        answer = self._about(target, plan, task, kernel)
+        text, refused = _file(answer, OPERATOR_FILE)
+        return Operator(
+            target=target.name,
+            source=text,
+            exchange=answer.exchange,
+            reply=answer.reply,
+            refused=refused,
+        )
+
+    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
+        """Ask for an analysis of the chosen kernel's evidence."""
+        answer = self._about(target, plan, task, kernel)
+        text, refused = _file(answer, ANALYSIS_FILE)
+        return Analysis(target=target.name, text=text, exchange=answer.exchange, refused=refused)
+
+    def write_document(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+    ) -> DocumentDraft:
+        """Ask for documentation; it comes with placeholders, not figures."""
+        answer = self._about(target, plan, task, kernel)
+        text, refused = _file(answer, DOCUMENTATION_FILE)
+        return DocumentDraft(text=text, exchange=answer.exchange, refused=refused)
+
+    def cross_review(self, target: Target, kernel: ChosenKernel) -> Review:
+        """Review the kernel against its evidence."""
+        review = rule_reviewer.cross_review(target, kernel.candidate, kernel.evidence)
+        return self._kept(target, review)
+
+    def final_review(
+        self, target: Target, kernel: ChosenKernel, operator: OperatorFacts, cross: Review
+    ) -> Review:
+        """Review under the four headings of a final review."""
+        review = rule_reviewer.final_review(
+            target, kernel.candidate, kernel.evidence, operator, cross
+        )
+        return self._kept(target, review)
+
+    def _about(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Answer:
+        brief = Brief(
+            target=target,
+            task=task,
+            kernel=kernel.candidate,
+            evidence=EvidenceSummary.of(kernel.evidence),
+        )
+        return self._desk.ask(brief, plan_id=plan.id)
+
+    def _kept(self, target: Target, review: Review) -> Review:
+        self.records.save_review(
+            review.id,
+            candidate_id=review.subject,
+            target=target.name,
+            reviewer=review.reviewer,
+            verdict=review.verdict.value,
+            evidence_ids=review.evidence_ids,
+            document=review.model_dump_json(),
+        )
+        return review
+
+
+STAGE_ROLES: dict[str, Role] = {
+    "test_suite": Role.TESTER,
+    "kernel_candidates": Role.KERNEL_DEV,
+    "torch_op": Role.PYTORCH_DEV,
+    "benchmark": Role.PROFILER,
+    "documentation": Role.DOCS_WRITER,
+}
+
+
+@cache
+def code_version(stage: str) -> str:
+    """Return what the stage's result depends on besides its inputs, as a short hash.
+
+    The prompt template, the rounds, the harness, and the embedded agent, which answers where no
+    host is configured. Reads only files of the package.
+    """
+    parts = [harness_sha256(), model_digest()]
+    if stage in STAGE_ROLES:
+        parts.append(template_sha256(STAGE_ROLES[stage]))
+    if stage == "kernel_candidates":
+        parts.append(str(rounds()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _read_cases(target: Target, text: str) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    try:
+        proposed = _CaseList.model_validate_json(f'{{"cases": {text}}}').cases
+    except ValidationError as error:
+        return (), (f"{CASES_FILE}: {error.errors()[0]['msg']}",)
+    kept: dict[str, Case] = {}
+    refused: list[str] = []
+    for case in proposed:
+        reason = within_domain(target, case)
+        if reason:
+            refused.append(f"{case.name}: {reason}")
+        elif len(kept) < MAX_AGENT_CASES:
+            kept[case.name] = case
+        else:
+            refused.append(f"{case.name}: more than {MAX_AGENT_CASES} cases")
+    return tuple(kept.values()), tuple(refused)
+
+
+class _CaseList(BaseModel):
+    cases: tuple[Case, ...]
+
+
+def _file(answer: Answer, path: str) -> tuple[str, str]:
+    text = answer.reply.file(path) if answer.reply else None
+    return (text, "") if text is not None else ("", answer.refused or f"no {path} in the reply")
+
+
+def _why_baseline(candidates: CandidateSet, any_passed: bool) -> str:
+    if any_passed:
+        return "no candidate that passed is estimated to be faster than the baseline"
+    judged = len(candidates.judged)
+    return f"none of {judged} candidates passed every check" if judged else "no agent sent a kernel"
+
+
+def mean_speedup(evidence: Evidence) -> tuple[float, float] | None:
+    """Return the geometric means of the low and the high ends, or None without speed-ups."""
+    if not evidence.speedups:
+        return None
+    return (
+        geometric_mean(s.low for s in evidence.speedups),
+        geometric_mean(s.high for s in evidence.speedups),
+    )

@@ -1,0 +1,58 @@
+"""The chosen kernel as a PyTorch operator."""
+
+import dagster as dg
+
+from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.agents.workshop import code_version
+from rocm_pipeline.assets import gates
+from rocm_pipeline.assets.partitions import targets
+from rocm_pipeline.assets.provenance import replied
+from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
+from rocm_pipeline.assets.tables import operator_table, source
+from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.resources.protocols import Integration, Workshop
+from rocm_pipeline.targets.spec import Target
+
+
+@dg.asset(
+    partitions_def=targets,
+    group_name="integration",
+    owners=OWNERS,
+    kinds={"ollama", "pytorch"},
+    code_version=code_version("torch_op"),
+    check_specs=[
+        gate(
+            "torch_op",
+            "operator_passes_opcheck",
+            "Forward, backward, fake and compiled runs of the operator agree with PyTorch's own; "
+            "a warning where nothing could be run.",
+            blocking=True,
+        )
+    ],
+)
+def torch_op(
+    workshop: dg.ResourceParam[Workshop],
+    integration: dg.ResourceParam[Integration],
+    target: Target,
+    plan: Plan,
+    kernel: ChosenKernel,
+) -> Results[TorchOp]:
+    """The kernel as `torch.ops.rocm_pipeline.<target>`: a package with its own tests."""
+    (task,) = plan.tasks_for(TaskType.PYTORCH_INTEGRATION)
+    operator = workshop.write_operator(target, plan, task, kernel)
+    made = integration.build(target, kernel, operator)
+    if operator.exchange:
+        said = f"refused: {operator.refused}" if operator.refused else made.evidence.status.value
+        yield replied(target.name, operator.exchange, said)
+    yield result(
+        made,
+        {
+            "status": made.evidence.status.value,
+            "checks": operator_table(made.evidence),
+            "torch_version": made.evidence.torch_version or "PyTorch is not installed",
+            "files": [file.path for file in made.package.files] if made.package else [],
+            "op.py": source(operator.source, "python"),
+        },
+        [gates.operator_passes_opcheck(made.evidence)],
+    )

@@ -1,0 +1,52 @@
+"""The plan: a target decomposed into agent-sized tasks."""
+
+import dagster as dg
+
+from rocm_pipeline.agents.workshop import code_version
+from rocm_pipeline.assets import gates
+from rocm_pipeline.assets.partitions import targets, task_key, tasks
+from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
+from rocm_pipeline.assets.tables import plan_table
+from rocm_pipeline.planning.plan import Plan
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.resources.protocols import Workshop
+from rocm_pipeline.targets.spec import Target
+
+
+@dg.asset(
+    partitions_def=targets,
+    group_name="planning",
+    owners=OWNERS,
+    kinds={"claude"},
+    code_version=code_version("plan"),
+    check_specs=[
+        gate(
+            "plan",
+            "plan_covers_every_role",
+            "Some test and kernel task; exactly one operator, analysis and documentation task.",
+            blocking=True,
+        )
+    ],
+)
+def plan(
+    context: dg.AssetExecutionContext,
+    workshop: dg.ResourceParam[Workshop],
+    target: Target,
+    repo_snapshot: RepoSnapshot,
+) -> Results[Plan]:
+    """Tasks for the agents, by Claude, or by rules where no key is set; `planner` says which."""
+    made = workshop.plan(target, repo_snapshot)
+    context.instance.add_dynamic_partitions(
+        tasks.name or "", [task_key(made.target, task.id) for task in made.tasks]
+    )
+    yield result(
+        made,
+        {
+            "planner": made.planner,
+            "commit": made.commit,
+            "plan_id": made.id,
+            "tasks": plan_table(made),
+            "hours": sum(task.estimated_hours for task in made.tasks),
+        },
+        [gates.plan_covers_every_role(made)],
+    )

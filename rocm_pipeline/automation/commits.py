@@ -1,0 +1,110 @@
+"""A run for each target whose watched files a new commit of the repository touched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import dagster as dg
+
+from rocm_pipeline.assets.partitions import targets
+from rocm_pipeline.automation.jobs import main_job
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.publishing.repository import watched
+from rocm_pipeline.resources.protocols import History, Sources
+from rocm_pipeline.targets.spec import Target
+
+MOST_COMMITS = 500
+"""Commits walked at one tick, one by one; of a longer range only both ends are compared."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit with the paths that changed by it."""
+
+    sha: str
+    files: tuple[str, ...]
+    replaces: str = ""
+    """The commit that a force-push took away, when this one stands for that change."""
+
+    def run_key(self, target: str) -> str:
+        """Return what makes a run for `target` unique: Dagster never launches one key twice."""
+        return f"{target}@{self.sha}" + (f"-over-{self.replaces}" if self.replaces else "")
+
+
+def due(commits: Sequence[Commit], watching: Sequence[Target]) -> dict[str, Commit]:
+    """Return, by target, the newest of `commits` (oldest first) that changed a watched file.
+
+    One run a target is enough for any number of commits: a run reads the newest state.
+    """
+    return {
+        target.name: commit
+        for commit in commits
+        for target in watching
+        if watched(target, commit.files)
+    }
+
+
+def new_commits(history: History, seen: str | None) -> list[Commit]:
+    """Return what came after the commit `seen`, oldest first.
+
+    At the first look that is HEAD alone. When `seen` is no longer in the history (a force-push),
+    it is one change, from there to HEAD, so that what was taken away counts as changed too.
+    """
+    head = history.head()
+    if seen == head:
+        return []
+    if seen is None:
+        *parent, _ = history.commits_after(None, 2)
+        return [_change(history, parent[0] if parent else None, head)]
+    if not history.is_ancestor(seen, head):
+        return [_rewritten(history, seen, head)]
+    shas = history.commits_after(seen, MOST_COMMITS + 1)
+    if len(shas) > MOST_COMMITS:
+        return [_change(history, seen, head)]
+    return [_change(history, older, sha) for older, sha in pairwise([seen, *shas])]
+
+
+def _change(history: History, older: str | None, sha: str) -> Commit:
+    return Commit(sha, tuple(history.changed_files(older, sha)))
+
+
+def _rewritten(history: History, seen: str, head: str) -> Commit:
+    try:
+        files = history.changed_files(seen, head)
+    except UserError:  # the old commit is gone altogether
+        files = history.changed_files(None, head)
+    return Commit(head, tuple(files), replaces=seen)
+
+
+@dg.sensor(
+    job=main_job,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs the targets whose watched files changed in the configured repository.",
+)
+def commits(
+    context: dg.SensorEvaluationContext,
+    sources: dg.ResourceParam[Sources],
+    history: dg.ResourceParam[History],
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a run per target that new commits touched; the cursor is the last commit seen."""
+    try:
+        fresh = new_commits(history, context.cursor)
+        watching = [sources.target(name) for name in sources.names()]
+    except UserError as error:
+        return dg.SkipReason(str(error))
+    if not fresh:
+        return dg.SkipReason(f"no commit after {context.cursor}")
+    found = due(fresh, watching)
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=commit.run_key(name),
+                partition_key=name,
+                tags={"rocm/trigger": "commit", "rocm/commit": commit.sha},
+            )
+            for name, commit in found.items()
+        ],
+        dynamic_partitions_requests=[targets.build_add_request(sorted(found))] if found else [],
+        cursor=fresh[-1].sha,
+    )

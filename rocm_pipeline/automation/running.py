@@ -1,0 +1,201 @@
+"""Running targets from a command: only what is stale or missing, with progress as it goes."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster._core.execution.api import execute_run_iterator
+
+from rocm_pipeline.automation.events import StageEvent, StageState, reason_of, stage_of
+from rocm_pipeline.automation.jobs import MAIN_JOB
+from rocm_pipeline.automation.staleness import (
+    Made,
+    Stage,
+    evaluations,
+    next_wave,
+    read_made,
+    stages_of,
+    stops,
+    why_stale,
+)
+from rocm_pipeline.home import Home
+from rocm_pipeline.resources.artefacts import digest_of
+from rocm_pipeline.resources.instance import add_targets, prepare_instance
+from rocm_pipeline.resources.protocols import Sources
+
+CODE_LOCATION = "rocm_pipeline.definitions"
+OnEvent = Callable[[StageEvent], None]
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A check that did not pass."""
+
+    stage: str
+    check: str
+    is_error: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What came of one target."""
+
+    target: str
+    made: tuple[str, ...]
+    """Stages that ran, in order; empty when nothing had changed."""
+    failure: str = ""
+    """Why it did not come to its end, on one line; empty when it did."""
+    remarks: tuple[Remark, ...] = ()
+    run_ids: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def succeeded(self) -> bool:
+        return not self.failure
+
+
+def run_targets(
+    home: Home,
+    names: Sequence[str],
+    on_event: OnEvent,
+    *,
+    sources: Sources,
+    code_location: str = CODE_LOCATION,
+) -> list[RunSummary]:
+    """Bring each target up to date, one after another, and say what came of it.
+
+    A stage that fails, or a gate that does not pass, ends its own target alone. Raises UserError
+    for an unknown target, before anything runs.
+    """
+    found = {name: sources.target(name) for name in names}
+    with prepare_instance(home) as instance:
+        add_targets(instance, names)
+        runner = _Runner(instance, code_location, on_event)
+        summaries: list[RunSummary] = []
+        for name, target in found.items():
+            current = {
+                "target": digest_of(target),
+                "repo_snapshot": digest_of(sources.snapshot(target)),
+            }
+            summaries.append(runner.run(name, current))
+        return summaries
+
+
+@dataclass
+class _Progress:
+    made: list[str] = field(default_factory=list)
+    run_ids: list[str] = field(default_factory=list)
+    failure: str = ""
+
+
+class _Runner:
+    """Runs waves of stages until the target is up to date or a stage fails."""
+
+    def __init__(self, instance: dg.DagsterInstance, code_location: str, on_event: OnEvent) -> None:
+        self._instance = instance
+        self._on_event = on_event
+        self._job = dg.build_reconstructable_job(__name__, "job_of", (code_location,))
+        self._stages = stages_of(definitions_of(code_location))
+
+    def run(self, target: str, sources: Mapping[str, str]) -> RunSummary:
+        started = time.monotonic()
+        progress = _Progress()
+        # Every wave settles a stage, so there are no more waves than stages.
+        for _ in self._stages:
+            wave = self._next(target, sources)
+            if not wave:
+                break
+            self._run_wave(target, wave, progress)
+            if progress.failure:
+                break
+        return RunSummary(
+            target=target,
+            made=tuple(progress.made),
+            failure=progress.failure,
+            remarks=tuple(self._remarks(target)),
+            run_ids=tuple(progress.run_ids),
+            seconds=time.monotonic() - started,
+        )
+
+    def _next(self, target: str, sources: Mapping[str, str]) -> tuple[str, ...]:
+        made = self._made(target)
+        return next_wave(self._stages, lambda stage: why_stale(stage, made, sources) is not None)
+
+    def _made(self, target: str) -> dict[str, Made]:
+        found = {
+            stage.name: read_made(self._instance, stage.name, target) for stage in self._stages
+        }
+        return {name: made for name, made in found.items() if made is not None}
+
+    def _run_wave(self, target: str, wave: Sequence[str], progress: _Progress) -> None:
+        keys = {dg.AssetKey.from_user_string(name) for name in wave}
+        run = self._instance.create_run_for_job(
+            self._job.get_definition(),
+            run_config=_QUIET,
+            tags={"dagster/partition": target, "rocm/trigger": "command"},
+            asset_selection=keys,
+            job_code_origin=self._job.get_python_origin(),
+        )
+        progress.run_ids.append(run.run_id)
+        for event in execute_run_iterator(self._job, run, self._instance):
+            for seen in _translated(event, target):
+                self._on_event(seen)
+                if seen.state is StageState.FINISHED:
+                    progress.made.append(seen.stage)
+                elif seen.state is StageState.FAILED and not progress.failure:
+                    progress.failure = f"{seen.stage}: {seen.detail}"
+            if event.event_type is dg.DagsterEventType.RUN_FAILURE and not progress.failure:
+                progress.failure = reason_of(event)
+
+    def _remarks(self, target: str) -> Iterator[Remark]:
+        for name, made in self._made(target).items():
+            for check in evaluations(self._instance, made.run_id):
+                if check.asset_key.to_user_string() == name and not check.passed:
+                    yield Remark(
+                        stage=name,
+                        check=check.check_name,
+                        is_error=check.severity is dg.AssetCheckSeverity.ERROR,
+                        description=check.description or "",
+                    )
+
+
+def definitions_of(code_location: str) -> dg.Definitions:
+    """Return the `defs` of a module."""
+    return importlib.import_module(code_location).defs
+
+
+def job_of(code_location: str) -> dg.JobDefinition:
+    """Return the main job of a code location; every process of a run calls this."""
+    return definitions_of(code_location).resolve_job_def(MAIN_JOB)
+
+
+def _translated(event: dg.DagsterEvent, target: str) -> Iterator[StageEvent]:
+    kind = event.event_type
+    stage = stage_of(event.step_key or "")
+    if kind is dg.DagsterEventType.STEP_START:
+        yield StageEvent(target, stage, StageState.STARTED)
+    elif kind is dg.DagsterEventType.STEP_FAILURE:
+        yield StageEvent(target, stage, StageState.FAILED, reason_of(event))
+    elif kind is dg.DagsterEventType.ASSET_MATERIALIZATION:
+        made = event.step_materialization_data.materialization
+        if made.asset_key.to_user_string() == stage:
+            yield StageEvent(target, stage, StageState.FINISHED)
+        else:
+            yield StageEvent(target, stage, StageState.REPLIED, _reply_words(made))
+    elif kind is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        if check.blocking and stops(check):
+            words = f"{check.check_name}: {check.description}"
+            yield StageEvent(target, stage, StageState.FAILED, words)
+
+
+def _reply_words(reply: dg.AssetMaterialization) -> str:
+    verdict = reply.metadata["verdict"].value
+    return f"{reply.partition}, round {reply.metadata['round'].value}: {verdict}"
+
+
+__all__ = ["Remark", "RunSummary", "Stage", "run_targets"]

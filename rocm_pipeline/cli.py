@@ -1,0 +1,215 @@
+"""The `rocm-pipeline` command."""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rocm_pipeline import __version__
+from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_NOT_ACCEPTED, UserError
+from rocm_pipeline.home import HOME_VARIABLE, Home
+from rocm_pipeline.targets import library
+from rocm_pipeline.targets.spec import Target
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A software factory for AMD GPU kernels: Claude plans and judges, Ollama machines write, "
+    "a harness that trusts nobody measures.",
+)
+targets_app = typer.Typer(no_args_is_help=True, help="List, show and make targets.")
+app.add_typer(targets_app, name="targets")
+
+out = Console()
+err = Console(stderr=True)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder for all state.", envvar=HOME_VARIABLE, show_default=False),
+]
+TargetArguments = Annotated[
+    list[str] | None, typer.Argument(help="Targets; all built-in ones when none is named.")
+]
+
+
+def main() -> None:
+    """Run the command; a `UserError` becomes one line and status 2."""
+    try:
+        app()
+    except UserError as error:
+        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except KeyboardInterrupt:
+        err.print("stopped; what was received so far is kept, and a new run goes on from there")
+        sys.exit(130)
+
+
+@app.command()
+def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
+    """Do the main job: plan, write, verify, integrate, document and review kernels."""
+    from rocm_pipeline.main_job import run_main_job
+
+    place = _home(home)
+    names = tuple(dict.fromkeys(targets or library.builtin_names()))
+    accepted = run_main_job(place, names, out)
+    if not accepted:
+        raise typer.Exit(EXIT_NOT_ACCEPTED)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.", min=1, max=65535)] = 3000,
+    home: HomeOption = None,
+) -> None:
+    """Open the Dagster UI with the same assets on 127.0.0.1."""
+    from rocm_pipeline.resources.instance import prepare_instance
+
+    place = _home(home)
+    _require_free(port)
+    prepare_instance(place).dispose()
+    os.environ[HOME_VARIABLE] = str(place.path)
+    out.print(f"Dagster UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    arguments = ["dev", "-m", "rocm_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    os.execv(dagster, [dagster, *arguments])
+
+
+@app.command()
+def plan(
+    target: Annotated[str, typer.Argument(help="Target to plan for.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Show the plan for a target without running it."""
+    from rocm_pipeline.planning.rules import make_plan
+    from rocm_pipeline.publishing.example import ensure_example
+    from rocm_pipeline.publishing.repository import snapshot
+
+    place = _home(home)
+    found = library.load(target, place.targets)
+    if place.repository == place.path / "repository":
+        place.create()
+        ensure_example(place.repository)
+    commit = snapshot(place.repository, found)
+    made = make_plan(found, commit.commit, tuple(commit.files))
+    if as_json:
+        print(made.model_dump_json(indent=2))
+        return
+    table = Table("task", "agent", "type", "priority", "after", "hours", "expects")
+    for task in made.tasks:
+        table.add_row(
+            task.id,
+            task.agent_id,
+            task.task_type.value,
+            task.priority.value,
+            ", ".join(task.depends_on),
+            f"{task.estimated_hours:g}",
+            task.expected_output,
+        )
+    out.print(f"{made.id} for {made.target} at {made.commit[:12]}, by {made.planner}")
+    out.print(table)
+
+
+@app.command()
+def lineage(
+    what: Annotated[str, typer.Argument(help="An id (k-, ev-, plan-, a-), a commit, or a file.")],
+    home: HomeOption = None,
+) -> None:
+    """Print the chain from a kernel, record or file back to the commit."""
+    from rocm_pipeline.records.lineage import lineage as trace
+    from rocm_pipeline.records.lineage import render
+    from rocm_pipeline.records.records import Records
+
+    place = _home(home)
+    if not place.path.exists():
+        raise UserError(
+            "nothing was recorded there yet", where=str(place.path), fix="Run `make run` first."
+        )
+    records = Records.open(place.records_url, str(place.store))
+    try:
+        print(render(trace(records, what)))
+    finally:
+        records.close()
+
+
+@app.command()
+def doctor(home: HomeOption = None) -> None:
+    """Say what was found on this machine, what that enables and how to add what is missing."""
+    from rocm_pipeline.doctor import examine
+
+    checks = examine(_home(home))
+    table = Table("", "what", "found", "enables", "to add it")
+    for check in checks:
+        mark = "yes" if check.found else ("NO" if check.needed else "no")
+        table.add_row(
+            mark, check.name, check.detail, check.enables, "" if check.found else check.add
+        )
+    out.print(table)
+    missing = [check.name for check in checks if check.needed and not check.found]
+    if missing:
+        out.print(f"The pipeline cannot run: mend {', '.join(missing)}.")
+        raise typer.Exit(EXIT_BAD_INPUT)
+    out.print("The pipeline can run: `make run`.")
+
+
+@targets_app.command("list")
+def list_targets(home: HomeOption = None) -> None:
+    """List every target."""
+    place = _home(home)
+    table = Table("target", "title", "family", "types")
+    for name in library.names(place.targets):
+        target = library.load(name, place.targets)
+        types = ", ".join(d.value for dtypes in target.dtypes.values() for d in dtypes)
+        table.add_row(name, target.title, target.family, types)
+    out.print(table)
+
+
+@targets_app.command("show")
+def show_target(
+    name: Annotated[str, typer.Argument(help="Target to show.")],
+    home: HomeOption = None,
+) -> None:
+    """Print a target as JSON."""
+    target: Target = library.load(name, _home(home).targets)
+    print(json.dumps(target.model_dump(mode="json"), indent=2))
+
+
+@targets_app.command("new")
+def new_target(
+    name: Annotated[str, typer.Argument(help="Name of the new target.")],
+    home: HomeOption = None,
+) -> None:
+    """Make a target folder to start from; it works as it is."""
+    place = _home(home)
+    place.create()
+    folder = library.create(name, place.targets)
+    library.load_folder(folder)
+    out.print(f"Made {folder}", soft_wrap=True)
+    out.print(f"Change its files, then: rocm-pipeline run {name}")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _home(option: Path | None) -> Home:
+    return Home(option.resolve()) if option else Home.from_environment()
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"port {port} is taken", where="ui", fix="Give another with `--port`."
+            ) from error

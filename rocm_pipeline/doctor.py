@@ -1,0 +1,163 @@
+"""What this machine has, what that enables, and how to add what is missing."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.fleet.hosts import find_config
+from rocm_pipeline.fleet.inventory import Inventory
+from rocm_pipeline.fleet.transport import Deadlines
+from rocm_pipeline.home import Home
+from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.lab.toolchain import Toolchain
+
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
+ENOUGH_DISK = 2 << 30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report. `needed`: without it the pipeline cannot run at all."""
+
+    name: str
+    found: bool
+    detail: str
+    enables: str
+    add: str
+    needed: bool = False
+
+
+def examine(home: Home) -> list[Check]:
+    """Look at everything; nothing is changed and nothing is asked of the network but the hosts."""
+    looks: tuple[Callable[[Home], Check], ...] = (
+        _python,
+        _home,
+        _git,
+        _sandbox,
+        _toolchain,
+        _torch,
+        _amd_gpu,
+        _hosts,
+        _key,
+    )
+    return [look(home) for look in looks]
+
+
+def _python(_: Home) -> Check:
+    return Check(
+        "Python",
+        True,
+        f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores",
+        "everything",
+        "",
+        needed=True,
+    )
+
+
+def _home(home: Home) -> Check:
+    folder = home.path if home.path.exists() else home.path.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return Check("home", False, f"{home.path}: {error}", "state", "Mend the path.", True)
+    writable = os.access(folder, os.W_OK)
+    detail = f"{home.path}, {free >> 30} GiB free" + ("" if writable else ", not writable")
+    return Check(
+        "home",
+        writable and free >= ENOUGH_DISK,
+        detail,
+        "keeps every answer, kernel and record",
+        "Free 2 GiB there, or set ROCM_PIPELINE_HOME.",
+        needed=True,
+    )
+
+
+def _git(_: Home) -> Check:
+    found = shutil.which("git")
+    return Check(
+        "git",
+        found is not None,
+        found or "not found",
+        "reads the configured repository and makes branches",
+        "apt-get install git",
+        needed=True,
+    )
+
+
+def _sandbox(_: Home) -> Check:
+    enables = "compiles and runs what agents wrote; nothing of theirs runs without it"
+    try:
+        return Check("sandbox", True, Sandbox.detect().identity, enables, "", needed=True)
+    except UserError as error:
+        return Check("sandbox", False, error.what, enables, error.fix, needed=True)
+
+
+def _toolchain(home: Home) -> Check:
+    enables = "compiles for six AMD architectures and runs kernels on the CPU"
+    try:
+        detail = Toolchain(Sandbox.detect(), home.cache / "device").identity
+        return Check("toolchain", True, detail, enables, "", needed=True)
+    except UserError as error:
+        return Check("toolchain", False, error.what, enables, error.fix, needed=True)
+
+
+def _torch(_: Home) -> Check:
+    enables = "verifies the PyTorch operators (opcheck, gradcheck, torch.compile)"
+    if find_spec("torch") is None:
+        add = (
+            "pip install torch --index-url of the CPU build (see README); "
+            "without it that check is NOT_RUN"
+        )
+        return Check("PyTorch", False, "not installed", enables, add)
+    try:
+        detail = version("torch")
+    except PackageNotFoundError:
+        detail = "version unknown"
+    return Check("PyTorch", True, detail, enables, "")
+
+
+def _amd_gpu(_: Home) -> Check:
+    found = Path("/dev/kfd").exists()
+    detail = _gpu_name() if found else "no /dev/kfd"
+    add = "Install an AMD GPU with its kernel driver; until then times are estimates."
+    return Check("AMD GPU", found, detail, "runs and times kernels on the device", add)
+
+
+def _gpu_name() -> str:
+    tool = shutil.which("rocminfo")
+    if tool is None:
+        return "found (/dev/kfd); rocminfo is not installed, so its name is unknown"
+    try:
+        text = subprocess.run([tool], capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return "found (/dev/kfd); rocminfo did not answer"
+    names = {line.split()[-1] for line in text.splitlines() if " gfx" in line and "Name:" in line}
+    return ", ".join(sorted(names)) or "found (/dev/kfd)"
+
+
+def _hosts(home: Home) -> Check:
+    enables = "language models that write kernels, operators, tests and documentation"
+    add = "Set OLLAMA_HOST, or write fleet.yaml (see README); until then the embedded agent answers"
+    try:
+        config = find_config(home.path)
+    except UserError as error:
+        return Check("Ollama hosts", False, str(error), enables, error.fix)
+    if config is None:
+        return Check("Ollama hosts", False, "none configured", enables, add)
+    reports = Inventory(config.hosts, config.preferences, Deadlines()).reports()
+    words = [f"{r.host.name}: {r.error or f'{len(r.models)} models'}" for r in reports]
+    return Check("Ollama hosts", any(r.models for r in reports), "; ".join(words), enables, add)
+
+
+def _key(_: Home) -> Check:
+    found = bool(os.environ.get(KEY_VARIABLE))
+    detail = f"{KEY_VARIABLE} is {'set' if found else 'not set'}"
+    add = "This version plans and reviews by rules with or without a key."
+    return Check("Claude key", found, detail, "planning and review by Claude (not yet used)", add)

@@ -1,0 +1,32 @@
+"""Errors that a user can mend.
+
+Every one of them is shown as a single line, `where: what. fix`, and ends a command with
+`EXIT_BAD_INPUT`. Anything else that escapes is a defect of ours and keeps its traceback.
+"""
+
+EXIT_OK = 0
+EXIT_NOT_ACCEPTED = 1
+"""The command ran to its end, but some target did not reach what was asked for."""
+EXIT_BAD_INPUT = 2
+"""Nothing was done: the input, the machine or the home must be mended first."""
+
+
+class UserError(Exception):
+    """Something outside the program is wrong; says what, where and how to mend it."""
+
+    def __init__(self, what: str, *, where: str, fix: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.fix}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Dagster and multiprocessing carry exceptions between processes by pickle.
+        return (_rebuild, (type(self), self.what, self.where, self.fix))
+
+
+def _rebuild(kind: type[UserError], what: str, where: str, fix: str) -> UserError:
+    return kind(what, where=where, fix=fix)

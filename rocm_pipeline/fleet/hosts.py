@@ -1,0 +1,165 @@
+"""The Ollama servers of a fleet and the models they are asked for, as the user configured them."""
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rocm_pipeline.errors import UserError
+
+FLEET_VARIABLE = "ROCM_PIPELINE_FLEET"
+OLLAMA_VARIABLE = "OLLAMA_HOST"
+FLEET_FILE = "fleet.yaml"
+OLLAMA_PORT = 11434
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _checked_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError("it is no URL") from None
+    if not valid:
+        raise ValueError("it must start with http:// or https:// and name a host")
+    if "@" in parts.netloc:
+        raise ValueError("it must not hold a user name or password, which would reach logs")
+    if parts.query or parts.fragment:
+        raise ValueError("it must not hold a query or fragment")
+    return url.rstrip("/")
+
+
+class Host(_Frozen):
+    """One Ollama server. Nothing else speaks to its models faster than `slots` at a time."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    url: Annotated[str, AfterValidator(_checked_url)]
+    slots: int = Field(default=1, ge=1, le=64)
+    """Requests in flight at most; what OLLAMA_NUM_PARALLEL is there."""
+    models: tuple[str, ...] = ()
+    """The only models to use there, best first; empty: whatever it has that a role asks for."""
+    roles: tuple[str, ...] = ()
+    """The only roles it works for; empty: all."""
+
+
+class Preferences(_Frozen):
+    """Models per role, best first, and the context window they are all given."""
+
+    roles: dict[str, tuple[str, ...]] = {}
+    default: tuple[str, ...] = ()
+    num_ctx: int = Field(default=16384, ge=512)
+
+    def of(self, role: str) -> tuple[str, ...]:
+        return self.roles.get(role, self.default)
+
+
+class FleetConfig(_Frozen):
+    """A `fleet.yaml`: `hosts`, and what it changes about the models that come with the product."""
+
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    models: dict[str, tuple[str, ...]] = {}
+    num_ctx: int | None = Field(default=None, ge=512)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "FleetConfig":
+        for what in ("name", "url"):
+            values = [getattr(host, what) for host in self.hosts]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"two hosts have the {what} '{twice[0]}'")
+        return self
+
+    @property
+    def preferences(self) -> Preferences:
+        shipped = default_preferences()
+        return Preferences(
+            roles={**shipped.roles, **self.models},
+            default=shipped.default,
+            num_ctx=self.num_ctx or shipped.num_ctx,
+        )
+
+
+def default_preferences() -> Preferences:
+    text = files("rocm_pipeline.fleet").joinpath("models.yaml").read_text()
+    return Preferences.model_validate(yaml.safe_load(text))
+
+
+def find_config(
+    home: Path | None = None, environment: Mapping[str, str] | None = None
+) -> FleetConfig | None:
+    """Return the configured fleet, or None when nobody configured one.
+
+    Looked at in order: the file named by ROCM_PIPELINE_FLEET, `./fleet.yaml`,
+    `<home>/fleet.yaml`, the server named by OLLAMA_HOST. Raises UserError for what is wrong in
+    the first that exists.
+    """
+    variables = os.environ if environment is None else environment
+    if named := variables.get(FLEET_VARIABLE):
+        return read_config(Path(named))
+    for path in (Path(FLEET_FILE), *([home / FLEET_FILE] if home else [])):
+        if path.exists():
+            return read_config(path)
+    if server := variables.get(OLLAMA_VARIABLE):
+        return FleetConfig(hosts=(_host_of_variable(server),))
+    return None
+
+
+def read_config(path: Path) -> FleetConfig:
+    try:
+        content: object = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UserError(
+            f"the fleet file cannot be read ({reason})",
+            where=str(path),
+            fix=f"Name a readable file in {FLEET_VARIABLE}, or write {FLEET_FILE}.",
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"the fleet file is not YAML ({_one_line(error)})",
+            where=str(path),
+            fix="Mend that line.",
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError("the fleet file has no 'hosts'", where=str(path), fix=_EXAMPLE)
+    try:
+        return FleetConfig.model_validate(cast(dict[str, Any], content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "fleet"
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{field}: {message}", where=str(path), fix=_EXAMPLE) from error
+
+
+_EXAMPLE = "For example: hosts: [{name: alpha, url: 'http://alpha:11434', slots: 1}]"
+
+
+def _host_of_variable(value: str) -> Host:
+    url = value.strip()
+    if "://" not in url:
+        # Ollama reads its own variable so: no scheme means http and port 11434.
+        port = "" if urlsplit(f"//{url}").netloc.rpartition("]")[2].count(":") else OLLAMA_PORT
+        url = f"http://{url}" + (f":{port}" if port else "")
+    # A server listens on 0.0.0.0; a client cannot call that everywhere.
+    url = url.replace("//0.0.0.0", "//127.0.0.1")
+    try:
+        return Host(name="ollama", url=url)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UserError(
+            f"this server cannot be used: {message}",
+            where=OLLAMA_VARIABLE,
+            fix="Write for example http://127.0.0.1:11434",
+        ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,286 @@
+"""One HTTP call to one Ollama server. The only module that knows the `ollama` client.
+
+Every way in which a call can end is a value, not an exception: a dead, hung, busy, lying or
+half-finished server is an `Answer` with its Outcome.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import httpx
+import ollama
+
+from rocm_pipeline.records.outcome import Outcome
+
+MAX_ANSWER_CHARACTERS = 4_000_000
+"""A server that sends more is broken: no token limit of ours allows it."""
+MAX_CHARACTERS_PER_TOKEN = 12
+"""English and code have 3 to 5; a prompt that counts fewer tokens was cut by the server."""
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds. `first_token` covers loading the model and reading the prompt."""
+
+    connect: float = 3.0
+    first_token: float = 600.0
+    stall: float = 60.0
+    total: float = 1800.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What is sent. `options` is Ollama's own, with seed, num_predict and num_ctx in it."""
+
+    model: str
+    system: str
+    prompt: str
+    options: dict[str, Any]
+    format: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """What came back; the text may be partial unless the outcome is OK."""
+
+    outcome: Outcome
+    error: str = ""
+    parts: list[str] = field(default_factory=list[str])
+    model: str | None = None
+    t_sent: float = field(default_factory=time.time)
+    t_first: float | None = None
+    t_done: float = field(default_factory=time.time)
+    tokens_in: int = 0
+    tokens_out: int = 0
+    load_ns: int = 0
+    prompt_ns: int = 0
+    eval_ns: int = 0
+    total_ns: int = 0
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+    @property
+    def seconds(self) -> float:
+        return self.t_done - self.t_sent
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A model that a server has."""
+
+    name: str
+    digest: str
+    bytes: int
+    family: str
+
+
+def chat(url: str, call: Call, deadlines: Deadlines) -> Answer:
+    """Make one call and wait for its end. Runs its own event loop: call it from a plain thread."""
+    return asyncio.run(_chat(url, call, deadlines))
+
+
+def installed(url: str, deadlines: Deadlines) -> list[Installed]:
+    """Return the models of a server; ConnectionError, in one line, when it does not answer so."""
+    return asyncio.run(_installed(url, deadlines))
+
+
+class _Client(ollama.AsyncClient):
+    """The official client, kept from proxies, redirects and keys meant for other servers."""
+
+    def __init__(self, url: str, deadlines: Deadlines) -> None:
+        super().__init__(
+            url,
+            timeout=httpx.Timeout(deadlines.first_token, connect=deadlines.connect),
+            follow_redirects=False,
+            trust_env=False,
+            verify=_trusted(),
+        )
+        # The client adds OLLAMA_API_KEY for every host; a machine of the fleet has no use for it.
+        self._client.headers.pop("authorization", None)
+
+    async def stream_chat(self, call: Call) -> AsyncGenerator[ollama.ChatResponse, None]:
+        # `truncate` and `shift`: a prompt that does not fit is an error, not silently cut.
+        # The client's own chat() does not offer them.
+        body: dict[str, Any] = {
+            "model": call.model,
+            "messages": [
+                {"role": "system", "content": call.system},
+                {"role": "user", "content": call.prompt},
+            ],
+            "options": call.options,
+            "stream": True,
+            "truncate": False,
+            "shift": False,
+        }
+        if call.format is not None:
+            body["format"] = call.format
+        parts = await self._request(
+            ollama.ChatResponse, "POST", "/api/chat", json=body, stream=True
+        )
+        async for part in parts:
+            yield part
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Certificates, loaded once; SSL_CERT_FILE may name a private authority."""
+    return httpx.create_ssl_context()
+
+
+async def _installed(url: str, deadlines: Deadlines) -> list[Installed]:
+    try:
+        async with _Client(url, deadlines) as client:
+            listing = await asyncio.wait_for(client.list(), deadlines.connect * 2)
+    except _FAULTS as error:
+        raise ConnectionError(_explain(error, deadlines)[1]) from error
+    return [
+        Installed(
+            name=model.model,
+            digest=model.digest or "",
+            bytes=int(model.size or 0),
+            family=(model.details.family if model.details else None) or "",
+        )
+        for model in listing.models
+        if model.model
+    ]
+
+
+async def _chat(url: str, call: Call, deadlines: Deadlines) -> Answer:
+    answer = Answer(outcome=Outcome.INCOMPLETE, error="the stream ended without its final record")
+    try:
+        async with _Client(url, deadlines) as client, aclosing(client.stream_chat(call)) as parts:
+            await _receive(parts, call, answer, deadlines)
+    except _FAULTS as error:
+        answer.outcome, answer.error = _explain(error, deadlines)
+    answer.t_done = time.time()
+    return answer
+
+
+async def _receive(
+    parts: AsyncIterator[ollama.ChatResponse], call: Call, answer: Answer, deadlines: Deadlines
+) -> None:
+    """Fill `answer` from the stream; it stays INCOMPLETE when the stream just ends."""
+    give_up = time.monotonic() + deadlines.total
+    length = 0
+    while True:
+        part = await _next(parts, answer.t_first is None, give_up, deadlines)
+        if part is None:
+            return
+        answer.t_first = answer.t_first or time.time()
+        answer.parts.append(part.message.content or "")
+        length += len(answer.parts[-1])
+        if length > MAX_ANSWER_CHARACTERS:
+            raise ValueError(f"it sent more than {MAX_ANSWER_CHARACTERS} characters")
+        if part.done:
+            _complete(answer, part, call)
+            return
+
+
+async def _next(
+    parts: AsyncIterator[ollama.ChatResponse], first: bool, give_up: float, deadlines: Deadlines
+) -> ollama.ChatResponse | None:
+    """Return the next part, or None at the end of the stream."""
+    left = give_up - time.monotonic()
+    patience = deadlines.first_token if first else deadlines.stall
+    try:
+        return await asyncio.wait_for(anext(parts), min(patience, left))
+    except StopAsyncIteration:
+        return None
+    except asyncio.TimeoutError:
+        if left < patience:
+            raise _TooLateError(f"no end within {deadlines.total:g} s") from None
+        what = "first token" if first else "further token"
+        raise _TooLateError(f"no {what} within {patience:g} s") from None
+
+
+def _complete(answer: Answer, last: ollama.ChatResponse, call: Call) -> None:
+    answer.model = last.model
+    answer.tokens_in = last.prompt_eval_count or 0
+    answer.tokens_out = last.eval_count or 0
+    answer.load_ns = last.load_duration or 0
+    answer.prompt_ns = last.prompt_eval_duration or 0
+    answer.eval_ns = last.eval_duration or 0
+    answer.total_ns = last.total_duration or 0
+    answer.outcome, answer.error = _judge(answer, last.done_reason, call)
+
+
+def _judge(answer: Answer, done_reason: str | None, call: Call) -> tuple[Outcome, str]:
+    asked = len(call.system) + len(call.prompt)
+    if _full_name(answer.model or "") != _full_name(call.model):
+        return Outcome.WRONG_MODEL, f"'{answer.model}' answered instead of '{call.model}'"
+    if answer.tokens_in and asked > MAX_CHARACTERS_PER_TOKEN * answer.tokens_in:
+        return (
+            Outcome.TRUNCATED_PROMPT,
+            f"the model read {answer.tokens_in} tokens of a prompt of {asked} characters",
+        )
+    if done_reason == "length":
+        return Outcome.TRUNCATED, f"cut at {answer.tokens_out} tokens"
+    if not answer.text.strip():
+        return Outcome.EMPTY, f"no text in {answer.tokens_out} tokens"
+    return Outcome.OK, ""
+
+
+def _full_name(model: str) -> str:
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+
+
+class _TooLateError(Exception):
+    """One of the deadlines passed."""
+
+
+_FAULTS = (
+    _TooLateError,
+    httpx.HTTPError,
+    ConnectionError,
+    asyncio.TimeoutError,
+    ollama.ResponseError,
+    # What the client lets through when a server does not speak its protocol: bad JSON, JSON of
+    # another shape (pydantic's error is a ValueError too).
+    ValueError,
+    TypeError,
+    AttributeError,
+)
+
+
+def _explain(error: Exception, deadlines: Deadlines) -> tuple[Outcome, str]:
+    match error:
+        case _TooLateError():
+            return Outcome.TIMEOUT, str(error)
+        case httpx.ConnectTimeout():
+            return Outcome.UNREACHABLE, f"no connection within {deadlines.connect:g} s"
+        case httpx.ConnectError() | ConnectionError():
+            return Outcome.UNREACHABLE, "it refuses connections, or its name is unknown"
+        case httpx.TimeoutException() | asyncio.TimeoutError():
+            return Outcome.TIMEOUT, "no answer in time"
+        case httpx.TransportError():
+            return Outcome.INCOMPLETE, f"the connection broke ({_short(error)})"
+        case ollama.ResponseError():
+            return _outcome_of_status(error), _short(error)
+        case _:
+            return Outcome.SERVER_ERROR, f"it does not speak Ollama's protocol ({_short(error)})"
+
+
+def _outcome_of_status(error: ollama.ResponseError) -> Outcome:
+    message = error.error.lower()
+    if error.status_code == 404 and "model" in message:
+        return Outcome.MODEL_MISSING
+    if error.status_code == 503:
+        return Outcome.SERVER_BUSY
+    if error.status_code == 429:
+        return Outcome.RATE_LIMITED
+    if error.status_code == 400 and "context" in message:
+        return Outcome.TRUNCATED_PROMPT
+    return Outcome.SERVER_ERROR
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:200] + "..."

@@ -1,0 +1,93 @@
+"""The one folder that holds all state, and the settings that come from the environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rocm_pipeline.errors import UserError
+
+HOME_VARIABLE = "ROCM_PIPELINE_HOME"
+REPOSITORY_VARIABLE = "ROCM_PIPELINE_REPOSITORY"
+ROUNDS_VARIABLE = "ROCM_PIPELINE_ROUNDS"
+DEFAULT_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where everything lies. Nothing is created before `create()`."""
+
+    path: Path
+
+    @classmethod
+    def from_environment(cls) -> "Home":
+        """Return `$ROCM_PIPELINE_HOME`, or `.rocm_pipeline` in the current folder."""
+        return cls(Path(os.environ.get(HOME_VARIABLE) or ".rocm_pipeline").resolve())
+
+    @property
+    def dagster(self) -> Path:
+        return self.path / "dagster"
+
+    @property
+    def records_url(self) -> str:
+        return f"sqlite:///{self.path / 'records.sqlite'}"
+
+    @property
+    def store(self) -> Path:
+        return self.path / "store"
+
+    @property
+    def artefacts(self) -> Path:
+        """Pointers from asset partitions to blobs of the store."""
+        return self.path / "artefacts"
+
+    @property
+    def cache(self) -> Path:
+        """Compiled objects by content; safe to delete."""
+        return self.path / "cache"
+
+    @property
+    def repository(self) -> Path:
+        """The configured repository, or the built-in example."""
+        configured = os.environ.get(REPOSITORY_VARIABLE)
+        return Path(configured).resolve() if configured else self.path / "repository"
+
+    @property
+    def worktrees(self) -> Path:
+        return self.path / "worktrees"
+
+    @property
+    def reports(self) -> Path:
+        return self.path / "reports"
+
+    @property
+    def targets(self) -> Path:
+        """The user's own targets, a folder each."""
+        return self.path / "targets"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    def create(self) -> None:
+        """Make the folder, readable by its owner alone; a `UserError` says why it cannot be."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            probe = self.path / f".probe-{os.getpid()}"
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"the home cannot be written ({error.strerror or error})",
+                where=str(self.path),
+                fix=f"Mend its permissions or free space there, or set {HOME_VARIABLE}.",
+            ) from error
+
+
+def rounds() -> int:
+    """Return how many times a kernel task may answer, from `$ROCM_PIPELINE_ROUNDS`."""
+    text = os.environ.get(ROUNDS_VARIABLE, str(DEFAULT_ROUNDS))
+    if not text.isdigit() or not 1 <= int(text) <= 50:
+        raise UserError(
+            f"is '{text}'", where=ROUNDS_VARIABLE, fix="Give a whole number from 1 to 50."
+        )
+    return int(text)

@@ -1,0 +1,1 @@
+"""What runs inside the sandbox, together with the operator that nobody trusts."""

@@ -1,0 +1,210 @@
+"""Rules for `op.py` that are read from its source alone, before anything of it runs.
+
+They keep an operator from reaching around the harness (files, processes, PyTorch's internals) and
+from hiding a fallback. They are no containment, which is the sandbox's business; but the checks
+that run in the operator's own process (opcheck, gradcheck) rest on them.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from rocm_pipeline.integration.package import NAMESPACE, operator_of, parameters
+from rocm_pipeline.targets.spec import Target
+
+MAX_BYTES = 64 << 10
+
+_MODULES = {"torch", "torch.nn", "torch.nn.functional", "torch.library", "math", "typing"}
+_FROM_MODULES = _MODULES | {"collections.abc"}
+
+_BUILTINS = {
+    "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int",
+    "isinstance", "len", "list", "map", "max", "min", "pow", "range", "reversed", "round", "set",
+    "slice", "sorted", "str", "sum", "tuple", "zip",
+    "AssertionError", "NotImplementedError", "RuntimeError", "TypeError", "ValueError",
+}  # fmt: skip
+"""The only names that a file need not define itself."""
+
+_ORDINARY_METHODS = {"copy", "math", "random", "select", "signal", "trace", "typing"}
+_STDLIB = set(sys.stdlib_module_names) - _ORDINARY_METHODS
+_REACHES_OUT = {
+    "classes", "compile", "dump", "from_file", "fx", "hub", "jit", "load", "load_library", "lib",
+    "monkeypatch", "numpy", "onnx", "overrides", "package", "save", "serialization", "storage",
+    "testing", "tofile", "untyped_storage", "utils",
+}  # fmt: skip
+"""Attributes of PyTorch that lead to files, other code or its own machinery."""
+
+_FORBIDDEN_STATEMENTS: dict[type[ast.AST], str] = {
+    ast.ClassDef: "defines a class",
+    ast.AsyncFunctionDef: "defines a coroutine",
+    ast.Await: "awaits",
+    ast.Global: "changes a global name",
+    ast.Nonlocal: "changes an outer name",
+    ast.Delete: "deletes",
+    ast.Try: "catches errors, which hides fallbacks",
+}
+
+
+def violations(target: Target, source: str) -> tuple[str, ...]:
+    """Return every rule that `op.py` breaks, as `line 3: ...`; empty when it keeps them all."""
+    if len(source.encode()) > MAX_BYTES:
+        return (f"op.py is longer than {MAX_BYTES} bytes",)
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None) or 1
+        return (f"line {line}: op.py is not Python ({error})",)
+    found = [*_walk(tree), *_names(tree), *_top_level(tree), *_structure(target, tree)]
+    return tuple(f"line {line}: {text}" for line, text in sorted(set(found)))
+
+
+_Violation = tuple[int, str]
+
+
+def _walk(tree: ast.Module) -> Iterator[_Violation]:
+    for node in ast.walk(tree):
+        line = getattr(node, "lineno", 1)
+        if type(node) in _FORBIDDEN_STATEMENTS or type(node).__name__ == "TryStar":
+            yield line, _FORBIDDEN_STATEMENTS.get(type(node), "catches errors")
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    if alias.name not in _MODULES:
+                        yield line, f"imports '{alias.name}'; allowed are torch, math and typing"
+            case ast.ImportFrom():
+                yield from _import_from(node)
+            case ast.Attribute(attr=name):
+                yield from _attribute(node, name)
+            case _:
+                pass
+
+
+def _import_from(node: ast.ImportFrom) -> Iterator[_Violation]:
+    names = {alias.name for alias in node.names}
+    if node.level == 1 and node.module == "runtime":
+        if names != {"launch"} or any(alias.asname for alias in node.names):
+            yield node.lineno, "imports more than 'launch' from .runtime"
+    elif node.level or node.module not in _FROM_MODULES:
+        shown = "." * node.level + (node.module or "")
+        yield node.lineno, f"imports from '{shown}'; allowed are torch, math, typing and .runtime"
+    for name in sorted(names):
+        if name == "*" or _reaches_out(name):
+            yield node.lineno, f"imports '{name}'"
+
+
+def _attribute(node: ast.Attribute, name: str) -> Iterator[_Violation]:
+    if _reaches_out(name):
+        yield node.lineno, f"uses the attribute '{name}'"
+    kept_for_backward = isinstance(node.value, ast.Name) and node.value.id in ("ctx", "context")
+    if not isinstance(node.ctx, ast.Load) and not kept_for_backward:
+        yield node.lineno, f"assigns to the attribute '{name}' of something other than ctx"
+
+
+def _reaches_out(name: str) -> bool:
+    private = name.startswith("_") and name != "_check"
+    return private or name in _STDLIB or name in _REACHES_OUT
+
+
+def _names(tree: ast.Module) -> Iterator[_Violation]:
+    """Names that are neither defined in the file nor harmless, and tricks with defined ones."""
+    defined = set(_defined(tree))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Name):
+            continue
+        if isinstance(node.ctx, ast.Load) and node.id not in defined | _BUILTINS:
+            yield node.lineno, f"uses '{node.id}'"
+        if node.id.startswith("__"):
+            yield node.lineno, f"uses '{node.id}'"
+        if not isinstance(node.ctx, ast.Load) and node.id in ("torch", "launch", "forward"):
+            yield node.lineno, f"assigns to '{node.id}'"
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from ((alias.asname or alias.name).split(".")[0] for alias in names)
+            case ast.FunctionDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case _:
+                pass
+
+
+def _top_level(tree: ast.Module) -> Iterator[_Violation]:
+    for node in tree.body:
+        match node:
+            case ast.Import() | ast.ImportFrom() | ast.FunctionDef():
+                continue
+            case ast.Assign() | ast.AnnAssign() if not _calls(node):
+                continue
+            case ast.Expr(value=ast.Constant(value=str())):
+                continue
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in (
+                "register_autograd",
+                "register_fake",
+                "register_kernel",
+                "register_vmap",
+            ):
+                continue
+            case _:
+                yield node.lineno, "does more at the top level than define and register"
+
+
+def _structure(target: Target, tree: ast.Module) -> Iterator[_Violation]:
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    public = functions.get(target.name)
+    if public is None:
+        yield 1, f"defines no function '{target.name}'"
+    elif _parameters(public) != parameters(target):
+        expected = ", ".join(parameters(target))
+        yield public.lineno, f"'{target.name}' must have exactly the parameters ({expected})"
+    forward = functions.get("forward")
+    operator = f"{NAMESPACE}::{target.name}"
+    if forward is None or not any(_is_custom_op(d, operator) for d in forward.decorator_list):
+        yield (
+            1,
+            f"no function 'forward' is torch.library.custom_op(\"{operator}\", mutates_args=())",
+        )
+        return
+    calls = _calls(forward)
+    if "launch" not in calls:
+        yield forward.lineno, "'forward' does not call launch"
+    for name in sorted(calls & library_calls(target)):
+        yield forward.lineno, f"'forward' calls '{name}', which the kernel stands for"
+
+
+def library_calls(target: Target) -> frozenset[str]:
+    """Return the names of PyTorch functions that the target's equivalent calls."""
+    calls = _calls(ast.parse(operator_of(target).equivalent, mode="eval"))
+    return frozenset(calls - _BUILTINS)
+
+
+def _parameters(function: ast.FunctionDef) -> tuple[str, ...]:
+    arguments = function.args
+    extra = [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
+    return tuple(argument.arg for argument in every)
+
+
+def _is_custom_op(decorator: ast.expr, operator: str) -> bool:
+    match decorator:
+        case ast.Call(func=function, args=[ast.Constant(value=value)], keywords=[keyword]):
+            named = ast.unparse(function) in ("torch.library.custom_op", "custom_op")
+            pure = keyword.arg == "mutates_args" and ast.unparse(keyword.value) in ("()", "[]")
+            return named and value == operator and pure
+        case _:
+            return False
+
+
+def _calls(tree: ast.AST) -> set[str]:
+    """Return the last part of the name of everything that is called."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+                found.add(name)
+            case _:
+                pass
+    return found

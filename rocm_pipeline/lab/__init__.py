@@ -1,0 +1,1 @@
+"""The harness: it trusts nobody and measures."""

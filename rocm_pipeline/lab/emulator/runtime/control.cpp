@@ -1,0 +1,50 @@
+// What the driver calls, through ctypes (driver.py).
+#include "crash.h"
+#include "memory.h"
+#include "profile.h"
+#include "shadow.h"
+#include "sites.h"
+
+extern "C" {
+
+// Call first. `check_races` is off for samples of large launches, where bounds are enough.
+void hip_emulator_configure(int findings_fd, int reverse, uint64_t sample_blocks, int check_races) {
+    findings_to(findings_fd);
+    settings.reverse = reverse != 0;
+    settings.sample_blocks = sample_blocks;
+    shadow_enabled = check_races != 0;
+    catch_crashes();
+}
+
+void hip_emulator_set_program(
+    const Site* site_table, int site_total, const Object* object_table, int object_total,
+    char* lds_begin, char* lds_end, char* module_begin, char* module_end) {
+    set_sites(site_table, site_total);
+    set_objects(object_table, object_total);
+    set_static_lds(lds_begin, static_cast<uint64_t>(lds_end - lds_begin));
+    set_module(module_begin, module_end);
+}
+
+void hip_emulator_make_arena(uint64_t bytes) { make_arena(bytes); }
+
+char* hip_emulator_add_buffer(uint64_t bytes, unsigned element, int poisoned) {
+    return add_buffer(bytes, element, poisoned != 0);
+}
+
+// Call after the program and the arena are known.
+void hip_emulator_enable_profile() { prepare_profile(); }
+
+void hip_emulator_begin_launch(int number) { findings_begin_launch(number); }
+
+int hip_emulator_findings() { return findings_written; }
+
+// Totals of the last launch: blocks, waves and barriers run, then LaunchTraffic.
+void hip_emulator_totals(uint64_t* totals) {
+    totals[0] = blocks_run;
+    totals[1] = waves_run;
+    totals[2] = barriers_passed;
+    memcpy(totals + 3, &traffic, sizeof(traffic));
+}
+
+const SiteTraffic* hip_emulator_site_traffic() { return site_traffic; }
+}

@@ -1,0 +1,63 @@
+// Which work-item runs: blocks one after another, work-items of a block as fibers.
+#pragma once
+
+#include "fiber.h"
+
+#if !defined(ROCM_PIPELINE_WAVE) || (ROCM_PIPELINE_WAVE != 32 && ROCM_PIPELINE_WAVE != 64)
+#error "the runtime needs -DROCM_PIPELINE_WAVE=32 or 64"
+#endif
+constexpr unsigned wave_size = ROCM_PIPELINE_WAVE;
+constexpr unsigned most_waves = most_lanes / wave_size;
+
+enum class State : uint8_t { ready, in_wave_operation, in_wave_barrier, in_barrier, done };
+
+struct Lane {
+    void* stack_pointer;
+    uint64_t exchanged;
+    unsigned thread[3];
+    int site;
+    uint16_t index;
+    uint8_t in_wave;
+    uint8_t wave;
+    State state;
+};
+
+struct Wave {
+    uint64_t mask;
+    uint64_t exchanged[wave_size];
+};
+
+// The launch in progress.
+struct Launch {
+    void (*kernel)(void** arguments);
+    void** arguments;
+    uint64_t blocks;
+    unsigned lanes, waves;
+    size_t shared_bytes;
+};
+
+struct Settings {
+    bool reverse;
+    uint64_t sample_blocks;  // 0: all of them
+};
+
+extern Settings settings;
+extern Launch launch;
+extern Lane lanes[most_lanes];
+extern Wave waves[most_waves];
+extern Lane* current;
+// Blocks and waves that began, and barriers that the block passed, in this launch.
+extern uint64_t blocks_run, waves_run, barriers_passed;
+
+extern "C" unsigned hip_emulator_indices[12];
+
+// Runs the launch; false when it was stopped.
+bool run_launch(const unsigned* grid, const unsigned* block);
+
+// Called on a fiber: lets others run until this work-item may go on.
+void wait(State state, int site);
+// Called on a fiber: ends the launch. Does not return.
+[[noreturn]] void stop_launch();
+// Predicates that came with the last barrier.
+int barrier_count();
+void vote_at_barrier(bool predicate);

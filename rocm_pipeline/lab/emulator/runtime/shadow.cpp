@@ -1,0 +1,216 @@
+#include "shadow.h"
+
+bool shadow_enabled = true;
+
+// Stamp: interval (32 bits), synchronisations of the wave (16), work-item (10), flags (6).
+constexpr unsigned interval_shift = 32, synchronised_shift = 16, lane_shift = 6;
+constexpr uint64_t atomic_flag = 1;             // writer: a read-modify-write
+constexpr uint64_t several_lanes_flag = 2;      // reader: others of the wave, not ordered before
+constexpr uint64_t several_waves_flag = 4;      // reader: others of another wave
+constexpr uint64_t earlier_block_flag = 8;      // reader: a block before this one
+
+static uint32_t interval_of(uint64_t stamp) { return static_cast<uint32_t>(stamp >> interval_shift); }
+static unsigned synchronised_of(uint64_t stamp) { return (stamp >> synchronised_shift) & 0xffff; }
+static unsigned lane_of(uint64_t stamp) { return (stamp >> lane_shift) & 0x3ff; }
+static unsigned wave_of(uint64_t stamp) { return lane_of(stamp) / wave_size; }
+
+static uint32_t interval, first_of_launch, first_of_block;
+static uint16_t synchronised[most_waves];
+static uint64_t self;
+
+// Order between blocks: a block publishes its writes by a fence and then an atomic, and may read
+// what others published after an atomic of its own. Blocks are numbered as they run.
+constexpr uint64_t most_ordered_blocks = 1 << 20;
+static uint32_t* block_begins;
+static uint32_t* published;
+static uint64_t block_number;
+static bool fenced, acquired;
+
+Cell* new_cells(uint64_t bytes, unsigned shift) {
+    if (!shadow_enabled) return nullptr;
+    return static_cast<Cell*>(reserve(((bytes >> shift) + 1) * sizeof(Cell)));
+}
+
+void shadow_begin_launch() {
+    if (!block_begins) {
+        block_begins = static_cast<uint32_t*>(reserve(most_ordered_blocks * sizeof(uint32_t)));
+        published = static_cast<uint32_t*>(reserve(most_ordered_blocks * sizeof(uint32_t)));
+    }
+    first_of_launch = interval + 1;
+    block_number = 0;
+}
+
+void shadow_begin_block() {
+    shadow_barrier();
+    first_of_block = interval;
+    fenced = acquired = false;
+    if (blocks_run > most_ordered_blocks) return;
+    block_number = blocks_run - 1;
+    block_begins[block_number] = interval;
+    published[block_number] = 0;
+}
+
+void shadow_barrier() {
+    ++interval;
+    memset(synchronised, 0, sizeof(synchronised));
+}
+
+static void restamp(const Lane& lane) {
+    self = static_cast<uint64_t>(interval) << interval_shift |
+           static_cast<uint64_t>(synchronised[lane.wave]) << synchronised_shift |
+           static_cast<uint64_t>(lane.index) << lane_shift;
+}
+
+void shadow_wave_barrier(const Lane& lane) {
+    if (synchronised[lane.wave] != 0xffff) ++synchronised[lane.wave];
+}
+
+void shadow_device_fence() { fenced = true; }
+
+static bool published_to_us(uint64_t stamp) {
+    if (!acquired) return false;
+    uint64_t low = 0, high = block_number;
+    while (low < high) {
+        uint64_t middle = (low + high + 1) / 2;
+        if (block_begins[middle] <= interval_of(stamp)) low = middle;
+        else high = middle - 1;
+    }
+    return published[low] >= interval_of(stamp);
+}
+
+// Whether nothing orders the access of `stamp` before one made now by the current work-item.
+static bool unordered(uint64_t stamp, bool global) {
+    uint32_t when = interval_of(stamp);
+    if (when < first_of_block)
+        return global && when >= first_of_launch && !published_to_us(stamp);
+    if (when != interval || lane_of(stamp) == lane_of(self)) return false;
+    return wave_of(stamp) != wave_of(self) || synchronised_of(stamp) == synchronised_of(self);
+}
+
+namespace {
+
+// A write that met another write. It counts only if it changes the value: several work-items
+// storing the same value is common and harmless. The store happens after the check, so the verdict
+// waits for the next event of the same work-item.
+struct PendingWrite {
+    bool active;
+    char* place;
+    uint64_t size;
+    char before[16];
+    Kind kind;
+    int site;
+    const Lane* other;
+    Place where;
+};
+
+}  // namespace
+
+static PendingWrite pending;
+
+static void settle() {
+    if (!pending.active) return;
+    pending.active = false;
+    if (memcmp(pending.before, pending.place, pending.size) != 0)
+        report(pending.kind, pending.site, pending.where, pending.other);
+}
+
+void shadow_enter(const Lane& lane) { restamp(lane); }
+void shadow_leave() { settle(); }
+
+static Kind race_kind(uint64_t stamp, Kind inside_block) {
+    return interval_of(stamp) < first_of_block ? Kind::race_between_blocks : inside_block;
+}
+
+// Sub-word accesses make the shadow exact to the byte from here on.
+static void refine(Region& region, uint64_t capacity) {
+    Cell* fine = new_cells(capacity, 0);
+    for (uint64_t i = 0; i < capacity; ++i) fine[i] = region.cells[i >> region.shift];
+    munmap(region.cells, ((capacity >> region.shift) + 1) * sizeof(Cell));
+    region.cells = fine;
+    region.shift = 0;
+}
+
+static bool other_reader(uint64_t reader, bool global) {
+    if (unordered(reader, global)) return true;
+    if (global && (reader & earlier_block_flag) && !acquired) return true;
+    if (interval_of(reader) != interval) return false;
+    return (reader & several_waves_flag) ||
+           ((reader & several_lanes_flag) && synchronised_of(reader) == synchronised_of(self));
+}
+
+static const Lane* lane_of_reader(uint64_t reader) {
+    return lane_of(reader) == lane_of(self) ? nullptr : &lanes[lane_of(reader)];
+}
+
+static uint64_t with_reader(uint64_t reader) {
+    uint32_t when = interval_of(reader);
+    if (when < first_of_launch) return self;
+    if (when < first_of_block) return self | earlier_block_flag;
+    uint64_t kept = reader & earlier_block_flag;
+    if (when != interval) return self | kept;
+    kept |= reader & several_waves_flag;
+    if (wave_of(reader) != wave_of(self)) return self | kept | several_waves_flag;
+    if (synchronised_of(reader) != synchronised_of(self)) return self | kept;
+    bool others = lane_of(reader) != lane_of(self);
+    return self | kept | (reader & several_lanes_flag) | (others ? several_lanes_flag : 0);
+}
+
+static void check_read(Region& region, Cell& cell, char* place, uint64_t size, int site) {
+    bool global = region.space == Space::global;
+    uint64_t writer = cell.writer;
+    if (region.poisoned && interval_of(writer) < (global ? 1 : first_of_block)) {
+        Kind kind = global ? Kind::uninitialised_buffer : Kind::uninitialised_lds;
+        if (!global || settings.sample_blocks == 0)
+            report(kind, site, place_in(region, place, size), nullptr);
+    } else if (writer && unordered(writer, global)) {
+        report(
+            race_kind(writer, Kind::race_read_write), site, place_in(region, place, size),
+            &lanes[lane_of(writer)]);
+    }
+    cell.reader = with_reader(cell.reader);
+}
+
+static void check_write(
+    Region& region, Cell& cell, char* place, uint64_t size, int site, bool atomic) {
+    bool global = region.space == Space::global;
+    uint64_t writer = cell.writer, reader = cell.reader;
+    if (reader && other_reader(reader, global)) {
+        report(
+            race_kind(reader, Kind::race_read_write), site, place_in(region, place, size),
+            lane_of_reader(reader));
+    } else if (writer && unordered(writer, global) && !(atomic && (writer & atomic_flag))) {
+        Kind kind = race_kind(writer, Kind::race_write_write);
+        const Lane* other = &lanes[lane_of(writer)];
+        if (!pending.active) {
+            pending = {true, place, size, {}, kind, site, other, place_in(region, place, size)};
+            memcpy(pending.before, place, size);
+        }
+    }
+    if (atomic && region.poisoned && interval_of(writer) < (global ? 1 : first_of_block))
+        check_read(region, cell, place, size, site);
+    cell.writer = self | (atomic ? atomic_flag : 0);
+}
+
+void shadow_access(Region& region, char* place, uint64_t size, Access access, int site) {
+    settle();
+    if (!shadow_enabled) return;
+    uint64_t offset = static_cast<uint64_t>(place - region.begin);
+    uint64_t granule = 1ull << region.shift;
+    if ((offset | size) & (granule - 1)) {
+        bool dynamic = &region == &dynamic_lds;
+        refine(region, dynamic ? most_dynamic_lds : region.size);
+        granule = 1;
+    }
+    if (access == Access::atomic && region.space == Space::global) {
+        acquired = true;
+        if (fenced && block_number < most_ordered_blocks) published[block_number] = interval;
+    }
+    Cell* cell = region.cells + (offset >> region.shift);
+    Cell* end = cell + (size >> region.shift);
+    if (access == Access::read) {
+        for (; cell != end; ++cell) check_read(region, *cell, place, size, site);
+    } else {
+        bool atomic = access == Access::atomic;
+        for (; cell != end; ++cell) check_write(region, *cell, place, size, site, atomic);
+    }
+}

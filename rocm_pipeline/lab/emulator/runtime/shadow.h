@@ -1,0 +1,30 @@
+// Races and uninitialised reads: who touched each granule of memory last, and when.
+#pragma once
+
+#include "memory.h"
+
+// Time is counted in intervals: a new one begins with each block and after each barrier. A stamp
+// holds an interval, how often the wave had synchronised in it, and the work-item.
+// `writer` and `reader` are the last of each kind; zero is nobody.
+struct Cell {
+    uint64_t writer, reader;
+};
+
+enum class Access : uint8_t { read, write, atomic };
+
+extern bool shadow_enabled;
+
+Cell* new_cells(uint64_t bytes, unsigned shift);
+
+void shadow_begin_launch();
+void shadow_begin_block();
+void shadow_barrier();
+void shadow_wave_barrier(const Lane& lane);
+// The current work-item executed __threadfence().
+void shadow_device_fence();
+
+void shadow_enter(const Lane& lane);
+void shadow_leave();
+
+// A checked access, inside `region`. For a write the memory still holds what was there before.
+void shadow_access(Region& region, char* place, uint64_t size, Access access, int site);

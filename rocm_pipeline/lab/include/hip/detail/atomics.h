@@ -1,0 +1,55 @@
+// HIP's atomics for int, unsigned, unsigned long (long), float and double.
+#pragma once
+
+namespace hip_detail {
+
+template <class T> constexpr bool is_atomic_integer =
+    __is_same(T, int) || __is_same(T, unsigned) || __is_same(T, unsigned long) ||
+    __is_same(T, unsigned long long);
+template <class T> constexpr bool is_atomic =
+    is_atomic_integer<T> || __is_same(T, float) || __is_same(T, double);
+
+}  // namespace hip_detail
+
+#define HIP_DETAIL_ATOMIC(name, op, allowed)                                                   \
+    template <class T>                                                                         \
+    HIP_DETAIL_DEVICE T name(T* place, typename hip_detail::not_deduced<T>::type value) {      \
+        static_assert(hip_detail::allowed<T>, #name " does not exist for this type");          \
+        return hip_detail::atomic_operation<hip_detail::operation::op>(place, value);          \
+    }
+HIP_DETAIL_ATOMIC(atomicAdd, add, is_atomic)
+HIP_DETAIL_ATOMIC(atomicSub, subtract, is_atomic)
+HIP_DETAIL_ATOMIC(atomicMin, minimum, is_atomic)
+HIP_DETAIL_ATOMIC(atomicMax, maximum, is_atomic)
+HIP_DETAIL_ATOMIC(atomicAnd, bit_and, is_atomic_integer)
+HIP_DETAIL_ATOMIC(atomicOr, bit_or, is_atomic_integer)
+HIP_DETAIL_ATOMIC(atomicXor, bit_xor, is_atomic_integer)
+HIP_DETAIL_ATOMIC(atomicExch, exchange, is_atomic)
+HIP_DETAIL_ATOMIC(unsafeAtomicAdd, add, is_atomic)
+#undef HIP_DETAIL_ATOMIC
+
+template <class T>
+HIP_DETAIL_DEVICE T atomicCAS(
+    T* place, typename hip_detail::not_deduced<T>::type expected,
+    typename hip_detail::not_deduced<T>::type value) {
+    static_assert(hip_detail::is_atomic_integer<T>, "atomicCAS does not exist for this type");
+    return hip_detail::atomic_compare_exchange(place, expected, value);
+}
+
+// atomicInc wraps to zero above `limit`; atomicDec wraps to `limit` below zero.
+HIP_DETAIL_DEVICE unsigned atomicInc(unsigned* place, unsigned limit) {
+    unsigned seen = atomicCAS(place, 0u, 0u), expected;
+    do {
+        expected = seen;
+        seen = atomicCAS(place, expected, expected >= limit ? 0u : expected + 1u);
+    } while (seen != expected);
+    return seen;
+}
+HIP_DETAIL_DEVICE unsigned atomicDec(unsigned* place, unsigned limit) {
+    unsigned seen = atomicCAS(place, 0u, 0u), expected;
+    do {
+        expected = seen;
+        seen = atomicCAS(place, expected, expected == 0u || expected > limit ? limit : expected - 1u);
+    } while (seen != expected);
+    return seen;
+}

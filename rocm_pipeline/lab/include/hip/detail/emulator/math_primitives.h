@@ -1,0 +1,23 @@
+// What math.h is made of on the CPU: the C library's functions.
+#pragma once
+
+#include "../own_math.h"
+
+namespace hip_detail {
+
+HIP_DETAIL_DEVICE float tanh_of(float x) { return __builtin_tanhf(x); }
+HIP_DETAIL_DEVICE float erf_of(float x) { return __builtin_erff(x); }
+HIP_DETAIL_DEVICE float pow_of(float x, float y) { return __builtin_powf(x, y); }
+HIP_DETAIL_DEVICE float sin_of(float x) { return __builtin_sinf(x); }
+HIP_DETAIL_DEVICE float cos_of(float x) { return __builtin_cosf(x); }
+HIP_DETAIL_DEVICE double exp_of(double x) { return __builtin_exp(x); }
+HIP_DETAIL_DEVICE double log_of(double x) { return __builtin_log(x); }
+HIP_DETAIL_DEVICE float rsqrt_of(float x) { return 1.0f / __builtin_sqrtf(x); }
+
+HIP_DETAIL_DEVICE float fast_exp(float x) { return __builtin_expf(x); }
+HIP_DETAIL_DEVICE float fast_log2(float x) { return __builtin_log2f(x); }
+HIP_DETAIL_DEVICE float fast_sin(float x) { return __builtin_sinf(x); }
+HIP_DETAIL_DEVICE float fast_cos(float x) { return __builtin_cosf(x); }
+HIP_DETAIL_DEVICE float fast_divide(float x, float y) { return x / y; }
+
+}  // namespace hip_detail

@@ -1,0 +1,35 @@
+// HIP's qualifiers on the CPU.
+//
+// `nodebug` gives code inlined from here the line of its call, so findings name the kernel's line.
+#pragma once
+
+#if !defined(ROCM_PIPELINE_WAVE) || (ROCM_PIPELINE_WAVE != 32 && ROCM_PIPELINE_WAVE != 64)
+#error "the emulator build needs -DROCM_PIPELINE_WAVE=32 or 64"
+#endif
+
+// Not inlined, so that a kernel keeps its own symbol.
+#define __global__ __attribute__((noinline))
+#define __device__
+#define __host__
+// `used` hides the variable's life from the optimiser: it must not conclude that LDS which nobody
+// wrote is undefined, nor keep it in registers across a barrier.
+#define __shared__ static __attribute__((section("hip_lds"), used))
+#define __constant__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __launch_bounds__(...)
+
+#define HIP_DETAIL_MEMBER inline __attribute__((always_inline, nodebug))
+#define HIP_DETAIL_FUNCTION static inline __attribute__((always_inline, nodebug))
+#define HIP_DETAIL_DEVICE HIP_DETAIL_FUNCTION
+
+#define __AMDGCN_WAVEFRONT_SIZE__ ROCM_PIPELINE_WAVE
+#define __AMDGCN_WAVEFRONT_SIZE __AMDGCN_WAVEFRONT_SIZE__
+static constexpr int warpSize = __AMDGCN_WAVEFRONT_SIZE__;
+
+// The build turns `extern __shared__ T name[];` into this: one array, always at one place.
+extern "C" char hip_emulator_dynamic_lds[];
+#define HIP_EMULATOR_DYNAMIC_SHARED(name, ...) \
+    __VA_ARGS__* const name = reinterpret_cast<__VA_ARGS__*>(hip_emulator_dynamic_lds)
+#define HIP_DYNAMIC_SHARED(type, name) HIP_EMULATOR_DYNAMIC_SHARED(name, type);

@@ -1,0 +1,255 @@
+"""The device compiler: one candidate's source to one architecture's code object.
+
+The default compiler is the one in the `ziglang` wheel: a clang and lld with the AMDGPU backend,
+reached by `zig clang` and `zig ld.lld` (an undocumented pass-through, hence the pinned version).
+Candidates are never compiled outside the sandbox, because an `#include` can already read files.
+
+Another clang (a system clang >= 19, ROCm's amdclang++) is another `Compiler` value.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.lab.build_cache import BuildCache
+from rocm_pipeline.lab.code_object import CodeObjectError, read_code_object
+from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.sandbox import Completed, Limits, ResultRefused, Sandbox, read_result
+
+SOURCE_NAME = "kernel.hip"
+"""What a candidate's source is called in diagnostics."""
+CODE_OBJECT_VERSION = 5
+"""Older ROCm runtimes do not load version 6, which is clang 22's own choice."""
+
+_LIMITS = Limits(wall_seconds=60, cpu_seconds=60)
+_MOST_BYTES = 64 << 20
+_MOST_MESSAGE = 6000
+
+# Diagnostics of the backend name the line without debug information, so there is none.
+_SCRIPT = f"""\
+$CLANG -x hip --offload-arch=$ARCH --cuda-device-only --no-gpu-bundle-output \\
+    -resource-dir $RESOURCES -nogpuinc -nogpulib -nostdinc -nostdinc++ -I /include -fdeclspec \\
+    -O3 -std=c++17 -mcode-object-version={CODE_OBJECT_VERSION} \\
+    -fuse-cuid=none -fhip-kernel-arg-name \\
+    -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics \\
+    -S -o kernel.s {SOURCE_NAME}
+printf '\\t.globl\\t%s\\n\\t.set\\t%s, 1\\n' $MARK $MARK >> kernel.s
+$CLANG --target=amdgcn-amd-amdhsa -mcpu=$ARCH -mcode-object-version={CODE_OBJECT_VERSION} \\
+    -x assembler -c -o kernel.o kernel.s
+$LINKER -shared --no-undefined -o kernel.hsaco kernel.o
+"""
+
+_CRASH_NOISE = re.compile(
+    r"^(clang version|Target:|Thread model:|InstalledDir:|Build config:|PLEASE |Stack dump"
+    r"|\S+: (error: clang frontend command|note: diagnostic msg)|\d+\.\s|\s*#\d+ )"
+)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A clang with the AMDGPU backend, as the sandbox sees it.
+
+    `readonly` is what must be visible inside; `clang` and `linker` are command prefixes without
+    spaces inside a word; `resources` is clang's resource folder.
+    """
+
+    name: str
+    readonly: Mapping[str, Path]
+    clang: str
+    linker: str
+    resources: str
+
+
+@dataclass(frozen=True)
+class DeviceBuild:
+    """What one compilation gave. `code_object` and `assembly` are empty unless it PASSED.
+
+    `message` holds the compiler's diagnostics, which name the candidate's own lines as
+    `kernel.hip:12:5: error: ...`; for a pass, its warnings.
+    """
+
+    architecture: str
+    status: Status
+    message: str = ""
+    code_object: bytes = b""
+    assembly: str = ""
+
+    @property
+    def object_sha256(self) -> str:
+        return hashlib.sha256(self.code_object).hexdigest()
+
+
+def ziglang() -> Compiler:
+    """Return the compiler of the installed `ziglang` wheel."""
+    spec = find_spec("ziglang")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            "the package 'ziglang', which carries the device compiler, is not installed",
+            where="toolchain",
+            fix="Run: pip install ziglang==0.17.0",
+        )
+    return Compiler(
+        name=f"ziglang {version('ziglang')}",
+        readonly={"/toolchain": Path(next(iter(spec.submodule_search_locations)))},
+        clang="/toolchain/zig clang --target=x86_64-linux-gnu",
+        linker="/toolchain/zig ld.lld",
+        resources="/toolchain/lib",
+    )
+
+
+class Toolchain:
+    """Compiles candidates in the sandbox and remembers what it compiled, by content.
+
+    `cache` may be shared by any number of processes. Raises `UserError` when the compiler is
+    missing or does not run here; `compile` never raises for a bad kernel.
+    """
+
+    identity: str
+    """Everything but the source: `clang 22.1.8 (ziglang 0.17.0) headers <hash>`."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        cache: Path,
+        *,
+        compiler: Compiler | None = None,
+        headers: Path | None = None,
+    ) -> None:
+        self._sandbox = sandbox
+        self._cache = BuildCache(cache)
+        self._compiler = compiler or ziglang()
+        self._headers = headers or Path(str(files("rocm_pipeline.lab").joinpath("include")))
+        clang = self._clang_version()
+        self.identity = f"clang {clang} ({self._compiler.name}) headers {_hash_of(self._headers)}"
+
+    def compile(self, source: str, architecture: str) -> DeviceBuild:
+        """Compile `source` for `architecture`; the same content is compiled once."""
+        key = _digest(json.dumps([self.identity, _SCRIPT, architecture, source]))
+        stored = self._cache.get(key)
+        if stored is not None:
+            return _from_json(stored)
+        with tempfile.TemporaryDirectory(prefix="rocm-pipeline-compile-") as folder:
+            build, repeatable = self._compile_in(Path(folder), source, architecture)
+        if repeatable:
+            self._cache.put(key, _to_json(build))
+        return build
+
+    def compile_all(self, source: str, architectures: Iterable[str]) -> dict[str, DeviceBuild]:
+        """Compile `source` for several architectures at once, one sandbox each."""
+
+        def compile_for(architecture: str) -> DeviceBuild:
+            return self.compile(source, architecture)
+
+        names = tuple(architectures)
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            return dict(zip(names, pool.map(compile_for, names), strict=True))
+
+    def _compile_in(self, box: Path, source: str, architecture: str) -> tuple[DeviceBuild, bool]:
+        """Return the build, and whether another try must give the same."""
+        mark = f"source_{_digest(source)[:32]}"
+        (box / SOURCE_NAME).write_text(source, encoding="utf-8")
+        done = self._run(_SCRIPT, box, {"ARCH": architecture, "MARK": mark})
+        if done.timed_out:
+            message = f"the compiler did not end within {_LIMITS.wall_seconds:g} s"
+            return DeviceBuild(architecture, Status.TIMEOUT, message), False
+        if done.returncode in (126, 127):
+            raise _does_not_run(self._compiler, done)
+        message = _readable(done.stderr)
+        if done.returncode < 0:
+            killed = f"the compiler was killed by signal {-done.returncode}\n{message}".strip()
+            return DeviceBuild(architecture, Status.COMPILE_ERROR, killed), False
+        if done.returncode > 0:
+            message = message or f"the compiler ended with status {done.returncode}, saying nothing"
+            return DeviceBuild(architecture, Status.COMPILE_ERROR, message), True
+        try:
+            code_object = read_result(box, "kernel.hsaco", _MOST_BYTES)
+            assembly = read_result(box, "kernel.s", _MOST_BYTES).decode("utf-8", "replace")
+        except ResultRefused as error:
+            return DeviceBuild(
+                architecture, Status.COMPILE_ERROR, f"compiler output: {error}"
+            ), True
+        _check_mark(code_object, mark, architecture)
+        return DeviceBuild(architecture, Status.PASSED, message, code_object, assembly), True
+
+    def _clang_version(self) -> str:
+        with tempfile.TemporaryDirectory(prefix="rocm-pipeline-compile-") as folder:
+            done = self._run("$CLANG --version", Path(folder), {})
+        found = re.search(r"clang version (\S+)", done.stdout)
+        if done.returncode != 0 or found is None:
+            raise _does_not_run(self._compiler, done)
+        return found[1]
+
+    def _run(self, script: str, box: Path, variables: Mapping[str, str]) -> Completed:
+        compiler = self._compiler
+        return self._sandbox.run(
+            ["/bin/sh", "-ec", script],
+            box=box,
+            readonly={**compiler.readonly, "/include": self._headers},
+            environment={
+                "PATH": "/usr/bin:/bin",
+                "CLANG": compiler.clang,
+                "LINKER": compiler.linker,
+                "RESOURCES": compiler.resources,
+                **variables,
+            },
+            limits=_LIMITS,
+        )
+
+
+def _does_not_run(compiler: Compiler, done: Completed) -> UserError:
+    said = " ".join((done.stderr or done.stdout).split())[:200] or "nothing"
+    return UserError(
+        f"the device compiler ({compiler.name}) does not run here; it said: {said}",
+        where="toolchain",
+        fix="Reinstall it: pip install --force-reinstall ziglang==0.17.0",
+    )
+
+
+def _check_mark(code_object: bytes, mark: str, architecture: str) -> None:
+    """The object must be of this source and architecture, not one left by something else."""
+    try:
+        content = read_code_object(code_object)
+    except CodeObjectError as error:
+        raise RuntimeError(f"the toolchain wrote no code object: {error}") from error
+    if mark not in content.symbols or content.architecture != architecture:
+        raise RuntimeError(f"the toolchain wrote an object of another source for {architecture}")
+
+
+def _readable(diagnostics: str) -> str:
+    lines = (line for line in diagnostics.splitlines() if not _CRASH_NOISE.match(line))
+    text = "\n".join(lines).strip()
+    return text if len(text) <= _MOST_MESSAGE else text[:_MOST_MESSAGE] + "\n[...]"
+
+
+def _hash_of(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _to_json(build: DeviceBuild) -> bytes:
+    fields = {**vars(build), "code_object": base64.b64encode(build.code_object).decode("ascii")}
+    return json.dumps(fields).encode()
+
+
+def _from_json(content: bytes) -> DeviceBuild:
+    fields = json.loads(content)
+    code_object = base64.b64decode(fields.pop("code_object"))
+    return DeviceBuild(status=Status(fields.pop("status")), code_object=code_object, **fields)

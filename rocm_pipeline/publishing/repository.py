@@ -1,0 +1,87 @@
+"""The configured repository: what a target watches in it, and which commits touched that."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.publishing.git import Git
+from rocm_pipeline.targets.spec import Target
+
+MAX_FILES = 40
+MAX_FILE_BYTES = 100_000
+
+
+def head(repository: Path) -> str:
+    """Return the commit that HEAD names."""
+    return _git(repository).run("rev-parse", "--verify", "HEAD^{commit}").strip()
+
+
+def is_ancestor(repository: Path, older: str, newer: str) -> bool:
+    """Say whether `older` is still in the history of `newer`; not so after a force-push."""
+    return _git(repository).succeeds("merge-base", "--is-ancestor", older, newer)
+
+
+def commits_after(repository: Path, older: str | None, limit: int) -> list[str]:
+    """Return at most the `limit` newest commits of HEAD after `older`, oldest first."""
+    span = f"{older}..HEAD" if older else "HEAD"
+    text = _git(repository).run("rev-list", f"--max-count={limit}", "--first-parent", span)
+    return list(reversed(text.split()))
+
+
+def changed_files(repository: Path, older: str | None, newer: str) -> list[str]:
+    """Return the paths that differ between two commits; all of `newer`'s when `older` is None."""
+    git = _git(repository)
+    if older is None:
+        return _paths(git.run("ls-tree", "-r", "-z", "--name-only", newer))
+    return _paths(git.run("diff", "--name-only", "-z", "--no-renames", older, newer))
+
+
+def watched(target: Target, paths: Sequence[str]) -> list[str]:
+    """Return those of `paths` that match the target's `watch` patterns; `*` matches `/` too."""
+    return [p for p in paths if any(fnmatchcase(p, pattern) for pattern in target.watch)]
+
+
+def snapshot(repository: Path, target: Target) -> RepoSnapshot:
+    """Read the target's watched files at HEAD from the object database, not the working tree."""
+    git = _git(repository)
+    commit = head(repository)
+    names = watched(target, changed_files(repository, None, commit))
+    taken: dict[str, str] = {}
+    left_out: list[str] = []
+    for name in names:
+        text, reason = _read(git, commit, name) if len(taken) < MAX_FILES else ("", "too many")
+        if reason:
+            left_out.append(f"{name}: {reason}")
+        else:
+            taken[name] = text
+    touched = git.run("rev-list", "--max-count=1", commit, "--", *names).strip() if names else ""
+    return RepoSnapshot(
+        repository=repository.name,
+        commit=touched or commit,
+        files=taken,
+        left_out=tuple(left_out),
+    )
+
+
+def _read(git: Git, commit: str, name: str) -> tuple[str, str]:
+    size = int(git.run("cat-file", "-s", f"{commit}:{name}"))
+    if size > MAX_FILE_BYTES:
+        return "", f"{size} bytes, more than {MAX_FILE_BYTES}"
+    text = git.run("cat-file", "blob", f"{commit}:{name}")
+    return (text, "") if "\0" not in text and "\ufffd" not in text else ("", "not text")
+
+
+def _git(repository: Path) -> Git:
+    if not (repository / ".git").exists() and not (repository / "HEAD").is_file():
+        raise UserError(
+            "is no git repository",
+            where=str(repository),
+            fix="Set ROCM_PIPELINE_REPOSITORY to one, or unset it for the built-in example.",
+        )
+    return Git(repository)
+
+
+def _paths(text: str) -> list[str]:
+    return [path for path in text.split("\0") if path]

@@ -1,0 +1,56 @@
+"""The text of a pull request, rendered from evidence alone."""
+
+from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.integration.evidence import OperatorEvidence
+from rocm_pipeline.planning.review import Review
+from rocm_pipeline.reporting import tables
+from rocm_pipeline.targets.spec import Target
+
+
+def render_body(
+    target: Target, kernel: ChosenKernel, operator: OperatorEvidence, reviews: tuple[Review, ...]
+) -> str:
+    """Return the body in Markdown; every number in it comes from the records it names."""
+    author = kernel.exchange
+    written_by = (
+        f"model `{author.model}` (digest `{author.model_digest[:16]}`), prompt "
+        f"`{author.prompt_sha256[:16]}`, seed {author.seed}"
+        if author
+        else "the target's author (baseline)"
+    )
+    parts = [
+        f"# {target.title}",
+        f"Kernel `{kernel.candidate.id}`, evidence `{kernel.evidence.id}`, "
+        f"tier **{tables.tier_words(kernel.evidence)}**.",
+        f"Written by {written_by}; judged by the harness `{kernel.evidence.identity.harness}` "
+        f"with {kernel.evidence.identity.toolchain}.",
+        "## Estimated speed-up",
+        tables.speedup_table(kernel.evidence),
+        "These are estimates from a model of the machine, not measurements.",
+        "## Correctness",
+        tables.correctness_table(kernel.evidence),
+        "## Resources",
+        tables.resources_table(kernel.evidence),
+        "## PyTorch operator",
+        _operator(operator),
+        "## Reviews",
+        *(_review(review) for review in reviews),
+        "## Limits",
+        tables.limits(kernel.evidence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _operator(operator: OperatorEvidence) -> str:
+    rows = [(r.check.value, r.status.value, r.message) for r in operator.checks]
+    return f"Record `{operator.id}`.\n\n" + tables.markdown_table(
+        ("check", "status", "message"), rows
+    )
+
+
+def _review(review: Review) -> str:
+    lines = [f"**{review.kind} review** by `{review.reviewer}`: **{review.verdict.value}**"]
+    lines += [
+        f"- {f.severity} ({f.heading.value}): {f.message} (`{f.cites}`)" for f in review.findings
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,110 @@
+"""Values of assets by content: a pointer per partition, the value itself in the Store.
+
+The hash of a value is its data version, so a stage that answers the same again leaves everything
+after it fresh.
+"""
+
+import re
+from typing import Any, TypeVar
+
+import dagster as dg
+from pydantic import BaseModel, ValidationError
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.home import Home
+from rocm_pipeline.records.files import Files
+from rocm_pipeline.records.store import Store, canonical_json, sha256
+
+Value = TypeVar("Value", bound=BaseModel)
+
+_PARTITION = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_FIX = "Run the pipeline for this target again."
+
+
+def text_of(value: BaseModel) -> str:
+    return canonical_json(value.model_dump(mode="json"))
+
+
+def digest_of(value: BaseModel) -> str:
+    """Return the hash that `value` is stored under: its data version."""
+    return sha256(text_of(value).encode())
+
+
+class Artefacts:
+    """Reads and writes values by name, such as `kernel/row_softmax`."""
+
+    def __init__(self, store: Store, pointers: Files) -> None:
+        self._store = store
+        self._pointers = pointers
+
+    @classmethod
+    def open(cls, home: Home) -> "Artefacts":
+        return cls(Store(str(home.store)), Files(str(home.artefacts)))
+
+    def save(self, name: str, value: BaseModel) -> str:
+        """Store `value`, point `name` at it and return its hash."""
+        digest = self._store.put_text(text_of(value))
+        self._pointers.write(name, digest.encode())
+        return digest
+
+    def load(self, name: str, model: type[Value]) -> Value:
+        """Return the value; UserError when there is none, or it is of an older version's form.
+
+        Raises StoreCorruptError when its bytes are not those that were stored.
+        """
+        where = self._pointers.path(name)
+        try:
+            digest = self._pointers.read(name).decode().strip()
+        except FileNotFoundError:
+            raise UserError("has not been made yet", where=where, fix=_FIX) from None
+        try:
+            return model.model_validate_json(self._store.get(digest))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise UserError(
+                f"does not fit this version of {model.__name__} ({field}: {first['msg']})",
+                where=where,
+                fix=_FIX,
+            ) from error
+
+    def find(self, asset: str, target: str, model: type[Value]) -> Value | None:
+        """Return the newest value of an asset for a target, or None when it was never made."""
+        name = pointer(asset, target)
+        return self.load(name, model) if self._pointers.exists(name) else None
+
+
+def pointer(asset: str, target: str) -> str:
+    """Return the name of a target's value of an asset; UserError for a key that is no target."""
+    if not _PARTITION.fullmatch(target):
+        raise UserError(
+            f"the partition '{target}' is no name of a target",
+            where=asset,
+            fix="Delete that partition; names are lower-case letters, digits and _.",
+        )
+    return f"{asset}/{target}"
+
+
+class ArtefactIOManager(dg.IOManager):
+    """Hands values from step to step; each must be a pydantic model."""
+
+    def __init__(self, artefacts: Artefacts) -> None:
+        self._artefacts = artefacts
+
+    def handle_output(self, context: dg.OutputContext, obj: BaseModel) -> None:
+        digest = self._artefacts.save(_name(context), obj)
+        context.add_output_metadata({"sha256": digest})
+
+    def load_input(self, context: dg.InputContext) -> BaseModel:
+        upstream = context.upstream_output
+        assert upstream is not None
+        # A fan-in's own type is the list; each part is of the type that its op declared.
+        declared = context.dagster_type if upstream.has_asset_key else upstream.dagster_type
+        model: Any = declared.typing_type if declared is not None else None
+        return self._artefacts.load(_name(upstream), model)
+
+
+def _name(context: dg.OutputContext) -> str:
+    if context.has_asset_key:
+        return pointer("/".join(context.asset_key.path), context.partition_key)
+    return "/".join(("runs", *context.get_identifier()))

@@ -1,0 +1,122 @@
+"""The real resources. Each is opened by the step that uses it, in that step's process."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.agents.workshop import Workshop
+from rocm_pipeline.home import Home
+from rocm_pipeline.publishing.models import PullRequest
+from rocm_pipeline.publishing.pull_request import Proposal, propose
+from rocm_pipeline.records.lineage import lineage, render
+from rocm_pipeline.records.records import Records
+from rocm_pipeline.reporting.page import ReportInputs, write_page
+from rocm_pipeline.resources.artefacts import ArtefactIOManager, Artefacts
+from rocm_pipeline.resources.locks import locked
+from rocm_pipeline.resources.sources import HomeHistory, HomeSources
+
+
+class HomePublishing:
+    """Branches in the configured repository, noted in the records."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def propose(self, proposal: Proposal) -> PullRequest:
+        # Several targets may be published at a time; git takes one writer of worktrees.
+        with locked(self._home.path / "publishing.lock"):
+            proposed = propose(self._home.repository, self._home.worktrees, proposal)
+        if proposed.commit is not None:
+            self._note(proposal, proposed, proposed.commit)
+        return proposed
+
+    def _note(self, proposal: Proposal, proposed: PullRequest, commit: str) -> None:
+        name = hashlib.sha256(f"{proposed.branch} {commit}".encode()).hexdigest()[:16]
+        with _records(self._home) as records:
+            records.save_pull_request(
+                f"pr-{name}",
+                target=proposed.target,
+                candidate_id=proposal.kernel.candidate.id,
+                evidence_id=proposal.kernel.evidence.id,
+                branch=proposed.branch,
+                commit=commit,
+                state="ready",
+            )
+
+
+class HomeReporting:
+    """Pages in the home, and lineage from its records."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def lineage(self, kernel: ChosenKernel) -> str:
+        with _records(self._home) as records:
+            return render(lineage(records, kernel.candidate.id))
+
+    def page(self, inputs: ReportInputs) -> Path:
+        # Each page also renews the index over all of them.
+        with locked(self._home.path / "reports.lock"):
+            return write_page(self._home.reports, inputs)
+
+
+@contextmanager
+def _records(home: Home) -> Iterator[Records]:
+    records = Records.open(home.records_url, str(home.store))
+    try:
+        yield records
+    finally:
+        records.close()
+
+
+@dg.resource(description="The folder that holds all state.")
+def home(_context: dg.InitResourceContext) -> Home:
+    return Home.from_environment()
+
+
+@dg.resource(description="Targets and the configured repository.")
+def sources(_context: dg.InitResourceContext) -> HomeSources:
+    return HomeSources(Home.from_environment())
+
+
+@dg.resource(description="The commits of the configured repository.")
+def history(_context: dg.InitResourceContext) -> HomeHistory:
+    return HomeHistory(Home.from_environment())
+
+
+@dg.resource(description="Agents at work: the fleet, the harness and the records.")
+@contextmanager
+def workshop(_context: dg.InitResourceContext) -> Iterator[Workshop]:
+    with Workshop.open(Home.from_environment()) as opened:
+        yield opened
+
+
+@dg.resource(description="Branches in the configured repository.")
+def publishing(_context: dg.InitResourceContext) -> HomePublishing:
+    return HomePublishing(Home.from_environment())
+
+
+@dg.resource(description="Pages and lineage.")
+def reporting(_context: dg.InitResourceContext) -> HomeReporting:
+    return HomeReporting(Home.from_environment())
+
+
+@dg.io_manager(description="Values by content, in the store of the home.")
+def artefacts(_context: dg.InitResourceContext) -> ArtefactIOManager:
+    return ArtefactIOManager(Artefacts.open(Home.from_environment()))
+
+
+def production_resources() -> dict[str, object]:
+    return {
+        "home": home,
+        "sources": sources,
+        "history": history,
+        "workshop": workshop,
+        "publishing": publishing,
+        "reporting": reporting,
+        "io_manager": artefacts,
+    }

@@ -1,0 +1,113 @@
+"""What the assets need, as they see it; tests hand in other implementations."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from rocm_pipeline.agents.outcome import (
+    Analysis,
+    CandidateSet,
+    ChosenKernel,
+    KernelOutcome,
+    KernelRound,
+    Operator,
+    TestSuite,
+)
+from rocm_pipeline.agents.workshop import DocumentDraft
+from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import Evidence
+from rocm_pipeline.planning.plan import Plan, Task
+from rocm_pipeline.planning.review import Review
+from rocm_pipeline.planning.rule_reviewer import OperatorFacts
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.publishing.models import PullRequest
+from rocm_pipeline.publishing.pull_request import Proposal
+from rocm_pipeline.reporting.page import ReportInputs
+from rocm_pipeline.targets.spec import Target
+
+
+class Sources(Protocol):
+    """Where targets and the configured repository are read."""
+
+    def names(self) -> tuple[str, ...]: ...
+
+    def target(self, name: str) -> Target: ...
+
+    def snapshot(self, target: Target) -> RepoSnapshot: ...
+
+
+class History(Protocol):
+    """The commits of the configured repository; see `rocm_pipeline.publishing.repository`."""
+
+    def head(self) -> str: ...
+
+    def is_ancestor(self, older: str, newer: str) -> bool: ...
+
+    def commits_after(self, older: str | None, limit: int) -> list[str]:
+        """Return the newest commits after `older`, oldest first."""
+        ...
+
+    def changed_files(self, older: str | None, newer: str) -> list[str]: ...
+
+
+class Workshop(Protocol):
+    """Agents at work; see `rocm_pipeline.agents.workshop.Workshop`."""
+
+    def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan: ...
+
+    def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite: ...
+
+    def judge_baseline(self, target: Target, suite: TestSuite) -> tuple[Candidate, Evidence]: ...
+
+    def develop(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        suite: TestSuite,
+        snapshot: RepoSnapshot,
+        on_reply: Callable[[KernelRound], None],
+    ) -> KernelOutcome: ...
+
+    def choose(self, candidates: CandidateSet) -> ChosenKernel: ...
+
+    def write_operator(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+    ) -> Operator: ...
+
+    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis: ...
+
+    def write_document(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+    ) -> DocumentDraft: ...
+
+    def cross_review(self, target: Target, kernel: ChosenKernel) -> Review: ...
+
+    def final_review(
+        self, target: Target, kernel: ChosenKernel, operator: OperatorFacts, cross: Review
+    ) -> Review: ...
+
+
+class Integration(Protocol):
+    """Makes and judges the PyTorch operator package."""
+
+    def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp: ...
+
+
+class Publishing(Protocol):
+    """Leaves a branch that can be proposed, or says why not."""
+
+    def propose(self, proposal: Proposal) -> PullRequest: ...
+
+
+class Reporting(Protocol):
+    """Writes what a person reads."""
+
+    def lineage(self, kernel: ChosenKernel) -> str:
+        """Return the chain from the kernel back to the commit, as text."""
+        ...
+
+    def page(self, inputs: ReportInputs) -> Path:
+        """Write the target's page and return its path."""
+        ...

@@ -1,0 +1,55 @@
+"""Targets and the configured repository of a home."""
+
+from pathlib import Path
+
+from rocm_pipeline.home import Home
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.publishing import repository
+from rocm_pipeline.publishing.example import ensure_example
+from rocm_pipeline.resources.locks import locked
+from rocm_pipeline.targets import library
+from rocm_pipeline.targets.spec import Target
+
+
+class HomeSources:
+    """Targets of the package and of the home, and what they watch in the repository."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def names(self) -> tuple[str, ...]:
+        return library.names(self._home.targets)
+
+    def target(self, name: str) -> Target:
+        return library.load(name, self._home.targets)
+
+    def snapshot(self, target: Target) -> RepoSnapshot:
+        return repository.snapshot(configured_repository(self._home), target)
+
+
+class HomeHistory:
+    """The commits of the configured repository."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def head(self) -> str:
+        return repository.head(configured_repository(self._home))
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        return repository.is_ancestor(self._home.repository, older, newer)
+
+    def commits_after(self, older: str | None, limit: int) -> list[str]:
+        return repository.commits_after(self._home.repository, older, limit)
+
+    def changed_files(self, older: str | None, newer: str) -> list[str]:
+        return repository.changed_files(self._home.repository, older, newer)
+
+
+def configured_repository(home: Home) -> Path:
+    """Return the repository's folder; the built-in example is made at its first use."""
+    if home.repository == home.path / "repository":
+        home.create()
+        with locked(home.path / "repository.lock"):
+            ensure_example(home.repository)
+    return home.repository

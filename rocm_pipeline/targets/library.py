@@ -1,0 +1,127 @@
+"""Targets on disk: a folder with `target.yaml`, the reference and the baseline beside it."""
+
+import re
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.targets.spec import NAME_PATTERN, Target
+
+TARGET_FILE = "target.yaml"
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Return the names of the targets that come with the package."""
+    return tuple(sorted(p.name for p in _builtin_folder().iterdir() if (p / TARGET_FILE).is_file()))
+
+
+def names(user_folder: Path) -> tuple[str, ...]:
+    """Return every known target: the built-in ones, then those in `user_folder`."""
+    own = user_folder.iterdir() if user_folder.is_dir() else ()
+    found = {path.name for path in own if (path / TARGET_FILE).is_file()}
+    return (*builtin_names(), *sorted(found - set(builtin_names())))
+
+
+def load(name: str, user_folder: Path) -> Target:
+    """Return the target `name`; a folder of the user's comes before a built-in of that name."""
+    for folder in (user_folder / name, _builtin_folder() / name):
+        if (folder / TARGET_FILE).is_file():
+            return load_folder(folder)
+    raise UserError(
+        f"there is no target '{name}'",
+        where="targets",
+        fix=f"Known are {', '.join(names(user_folder))}; make one with "
+        f"`rocm-pipeline targets new {name}`.",
+    )
+
+
+def load_folder(folder: Path) -> Target:
+    """Read one target folder; a `UserError` names the file, the field and the fix."""
+    path = folder / TARGET_FILE
+    data = _read_yaml(path)
+    baseline = data.get("baseline")
+    if isinstance(baseline, dict) and isinstance(baseline.get("source"), str):
+        baseline["source"] = _read_beside(folder, baseline["source"], path, "baseline.source")
+    if isinstance(data.get("reference"), str):
+        data["reference"] = _read_beside(folder, data["reference"], path, "reference")
+    try:
+        target = Target.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        message = first["msg"].removeprefix("Value error, ")
+        raise UserError(
+            f"{field}: {message}", where=str(path), fix=f"Mend `{field}` in that file."
+        ) from error
+    if target.name != folder.name:
+        raise UserError(
+            f"name: is '{target.name}', but the folder is '{folder.name}'",
+            where=str(path),
+            fix="Give both the same name; it is the partition key.",
+        )
+    return target
+
+
+def create(name: str, user_folder: Path) -> Path:
+    """Make a new target folder from the template, ready to run and to be changed."""
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise UserError(
+            f"'{name}' is no name for a target",
+            where="targets new",
+            fix="Use lower-case letters, digits and _, starting with a letter, at most 48.",
+        )
+    folder = user_folder / name
+    if folder.exists():
+        raise UserError("is there already", where=str(folder), fix="Choose another name.")
+    user_folder.mkdir(parents=True, exist_ok=True)
+    template = Path(str(files("rocm_pipeline.targets") / "template"))
+    with tempfile.TemporaryDirectory(dir=user_folder, prefix=".new-") as temporary:
+        draft = Path(temporary) / name
+        draft.mkdir()
+        for source in sorted(template.iterdir()):
+            text = source.read_text(encoding="utf-8").replace("NAME", name)
+            (draft / source.name).write_text(text, encoding="utf-8")
+        draft.rename(folder)
+    return folder
+
+
+def _builtin_folder() -> Path:
+    return Path(str(files("rocm_pipeline.targets") / "builtin"))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot be read ({error})", where=str(path), fix="Check it.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "malformed"
+        raise UserError(
+            f"is not YAML{line}: {problem}", where=str(path), fix="Mend that line."
+        ) from error
+    if not isinstance(data, dict):
+        raise UserError("holds no mapping", where=str(path), fix="Start from `targets new`.")
+    return data
+
+
+def _read_beside(folder: Path, name: str, path: Path, field: str) -> str:
+    beside = folder / name
+    if beside.parent.resolve() != folder.resolve():
+        raise UserError(
+            f"{field}: '{name}' is not a file beside it", where=str(path), fix="Give a plain name."
+        )
+    try:
+        return beside.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{field}: {beside.name} cannot be read ({error})",
+            where=str(path),
+            fix=f"Put the file beside {path.name}.",
+        ) from error

@@ -1,0 +1,341 @@
+"""The Target: one thing to optimise, as its author writes it down."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from rocm_pipeline.targets.dtypes import DType
+from rocm_pipeline.targets.expressions import Expression, ExpressionError, evaluate, symbols_of
+from rocm_pipeline.targets.launch_plan import WAVE, BoundPlan, LaunchPlan, Name, bind, kernel_names
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
+ARCHITECTURES = ("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1201")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Role(str, Enum):
+    """What a kernel may do with a tensor."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    INOUT = "inout"
+
+
+class Symbol(_Frozen):
+    """The values an integer symbol may take: a range, or a short list of choices."""
+
+    min: int = 1
+    max: int | None = None
+    choices: tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Symbol":
+        if (self.max is None) == (self.choices is None):
+            raise ValueError("give either 'max' (with an optional 'min') or 'choices'")
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max {self.max} is below min {self.min}")
+        if self.choices is not None and not self.choices:
+            raise ValueError("'choices' is empty")
+        return self
+
+    def allows(self, value: int) -> bool:
+        if self.choices is not None:
+            return value in self.choices
+        return self.max is not None and self.min <= value <= self.max
+
+
+class TensorSpec(_Frozen):
+    """A contiguous, row-major tensor. `dtype` is an element type or a type variable.
+
+    `values` says how inputs are drawn: standard normal, uniform in [0, 1), or integers in
+    [0, `below`).
+    """
+
+    role: Role
+    dtype: str
+    shape: tuple[Expression, ...] = Field(min_length=1)
+    values: Literal["normal", "uniform", "integers"] = "normal"
+    below: Expression | None = None
+
+
+class Scalar(_Frozen):
+    """A floating-point parameter passed by value; `values` are those that may be drawn."""
+
+    dtype: Literal["float32", "float64"] = "float32"
+    values: tuple[float, ...] = Field(min_length=1)
+
+
+class Case(_Frozen):
+    """One set of values for the symbols, type variables and scalars of a target.
+
+    `scale` multiplies every drawn floating-point input.
+    """
+
+    symbols: dict[str, int]
+    dtypes: dict[str, DType]
+    scalars: dict[str, float] = Field(default_factory=dict)
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """A short name made of the values, stable across runs."""
+        parts = [f"{key}={value}" for key, value in sorted(self.symbols.items())]
+        parts += [f"{key}={value.suffix}" for key, value in sorted(self.dtypes.items())]
+        parts += [f"{key}={value:g}" for key, value in sorted(self.scalars.items())]
+        parts += [f"scale={self.scale:g}"] if self.scale != 1.0 else []
+        return ",".join(parts)
+
+
+class Tolerance(_Frozen):
+    """`|actual - reference| <= absolute + relative * |reference|`, for every element.
+
+    `calibration` says which honest implementation of the same element type the two figures were
+    taken from, and what its own error was.
+    """
+
+    absolute: float = Field(ge=0)
+    relative: float = Field(ge=0)
+    calibration: str
+
+
+class Baseline(_Frozen):
+    """The plain kernel a newcomer would write; both sides of a speed-up use one estimator."""
+
+    source: str
+    launch_plan: LaunchPlan
+    why_slow: str
+
+
+class Work(_Frozen):
+    """What any implementation must do at least: bytes moved and floating-point operations."""
+
+    bytes: Expression
+    operations: Expression
+
+
+class Gradcheck(_Frozen):
+    """A small case for `torch.autograd.gradcheck` in float32, with its step and bounds."""
+
+    symbols: dict[str, int]
+    scalars: dict[str, float] = Field(default_factory=dict)
+    eps: float = 1e-2
+    absolute: float = 1e-2
+    relative: float = 1e-2
+
+
+class PyTorch(_Frozen):
+    """The operator to make: its PyTorch equivalent and, where there is one, its backward.
+
+    `equivalent` is an expression over the input tensors, symbols and scalars, with `torch` and
+    `F` (torch.nn.functional) in scope; it returns what the operator must return.
+    `backward` is the formula in words for the agent that writes the operator.
+    """
+
+    equivalent: str
+    backward: str | None = None
+    gradcheck: Gradcheck | None = None
+
+
+def _unit(values: tuple[float, ...]) -> tuple[float, ...]:
+    if 1.0 not in values:
+        raise ValueError("scales must hold 1.0")
+    return values
+
+
+@dataclass(frozen=True)
+class BoundTensor:
+    """A tensor with shape and element type evaluated for one case."""
+
+    name: str
+    role: Role
+    dtype: DType
+    shape: tuple[int, ...]
+
+
+class Target(_Frozen):
+    """One thing to optimise. The Dagster partition key is `name`."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    title: str
+    family: str
+    """Operator family, by which the embedded agent knows schedules; free text otherwise."""
+    objective: str
+    symbols: dict[Name, Symbol] = Field(min_length=1)
+    dtypes: dict[Name, tuple[DType, ...]] = Field(min_length=1)
+    tensors: dict[Name, TensorSpec] = Field(min_length=1)
+    scalars: dict[Name, Scalar] = Field(default_factory=dict)
+    public_cases: tuple[Case, ...] = Field(min_length=1)
+    timing_cases: tuple[Case, ...] = Field(min_length=1)
+    tolerance: dict[DType, Tolerance]
+    scales: Annotated[tuple[float, ...], AfterValidator(_unit)] = (1.0,)
+    """Factors on the inputs that held-out cases may use; the reference must stay finite."""
+    work: Work
+    emulation_operations: int = Field(default=4_000_000, gt=0)
+    """Held-out cases stay below this many operations, so that the CPU emulator ends in time."""
+    baseline: Baseline
+    reference: str
+    """Source of a Python file with `reference(inputs, symbols, scalars) -> outputs`, in float64."""
+    architectures: tuple[str, ...] = ARCHITECTURES
+    constraints: tuple[str, ...] = ()
+    reference_docs: tuple[str, ...] = ()
+    watch: tuple[str, ...] = ()
+    """Path patterns in the configured repository; a commit that touches one starts a run."""
+    pytorch: PyTorch | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Target":
+        unknown = set(self.architectures) - set(ARCHITECTURES)
+        if unknown:
+            raise ValueError(
+                f"architectures: {', '.join(sorted(unknown))} unknown; "
+                f"known are {', '.join(ARCHITECTURES)}"
+            )
+        self._check_names()
+        self._check_expressions()
+        if not self.outputs:
+            raise ValueError("tensors: none has the role 'output' or 'inout'")
+        for field in ("public_cases", "timing_cases"):
+            for index, case in enumerate(getattr(self, field)):
+                self.check_case(case, f"{field}[{index}]")
+        self._check_tolerance()
+        for case in self.kernel_variants():
+            bind(self.baseline.launch_plan, case.symbols, case.dtypes, wave=64)
+        return self
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._with_roles(Role.INPUT, Role.INOUT)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._with_roles(Role.OUTPUT, Role.INOUT)
+
+    def tensors_for(self, case: Case) -> tuple[BoundTensor, ...]:
+        """Return every tensor with its shape and element type for `case`."""
+        return tuple(
+            BoundTensor(
+                name,
+                spec.role,
+                self.dtype_of(spec.dtype, case),
+                tuple(evaluate(text, case.symbols) for text in spec.shape),
+            )
+            for name, spec in self.tensors.items()
+        )
+
+    def dtype_of(self, name: str, case: Case) -> DType:
+        """Return the element type that a type variable (or a type's own name) stands for."""
+        return case.dtypes[name] if name in case.dtypes else DType(name)
+
+    def bind(self, plan: LaunchPlan, case: Case, wave: int) -> BoundPlan:
+        """Evaluate a launch plan for `case`."""
+        return bind(plan, case.symbols, case.dtypes, wave)
+
+    def kernel_variants(self) -> Iterator[Case]:
+        """Yield one case for each combination of type variables and listed choices.
+
+        A plan's kernel names may depend on exactly these; symbols with a range keep the values
+        of the first public case.
+        """
+        first = self.public_cases[0]
+        listed = {name: s.choices for name, s in self.symbols.items() if s.choices is not None}
+        for values in product(*listed.values()):
+            for dtypes in product(*self.dtypes.values()):
+                yield Case(
+                    symbols={**first.symbols, **dict(zip(listed, values, strict=True))},
+                    dtypes=dict(zip(self.dtypes, dtypes, strict=True)),
+                    scalars=first.scalars,
+                )
+
+    def kernel_names(self, plan: LaunchPlan) -> tuple[str, ...]:
+        """Return every kernel that `plan` may start, over all variants, without repeats."""
+        names: dict[str, None] = {}
+        for case in self.kernel_variants():
+            names.update(dict.fromkeys(kernel_names(plan, case.symbols, case.dtypes)))
+        return tuple(names)
+
+    def work_of(self, case: Case) -> tuple[int, int]:
+        """Return (bytes, operations) that any implementation must do for `case`."""
+        sizes = {f"size_{name}": self.dtype_of(name, case).itemsize for name in self.dtypes}
+        values = {**case.symbols, **sizes}
+        return evaluate(self.work.bytes, values), evaluate(self.work.operations, values)
+
+    def check_case(self, case: Case, where: str) -> None:
+        """Raise ValueError, naming the field below `where`, unless `case` is one of this target."""
+        for kind, given in (
+            ("symbols", case.symbols),
+            ("dtypes", case.dtypes),
+            ("scalars", case.scalars),
+        ):
+            expected = set(getattr(self, kind))
+            if set(given) != expected:
+                raise ValueError(f"{where}.{kind} must name exactly {sorted(expected)}")
+        for name, value in case.symbols.items():
+            if not self.symbols[name].allows(value):
+                raise ValueError(f"{where}.symbols.{name}: {value} is outside the symbol's domain")
+        for name, dtype in case.dtypes.items():
+            if dtype not in self.dtypes[name]:
+                raise ValueError(f"{where}.dtypes.{name}: {dtype.value} is not among its types")
+
+    def _with_roles(self, *roles: Role) -> tuple[str, ...]:
+        return tuple(name for name, spec in self.tensors.items() if spec.role in roles)
+
+    def _check_names(self) -> None:
+        owners: dict[str, str] = {WAVE: "the wave size"}
+        for kind in ("symbols", "dtypes", "tensors", "scalars"):
+            names: Mapping[str, object] = getattr(self, kind)
+            for name in names:
+                if name in owners:
+                    raise ValueError(f"{kind}: '{name}' is already {owners[name]}")
+                owners[name] = f"in {kind}"
+
+    def _check_expressions(self) -> None:
+        known = set(self.symbols)
+        for name, spec in self.tensors.items():
+            for text in spec.shape:
+                _require(symbols_of(text), known, f"tensors.{name}.shape '{text}'")
+            if spec.dtype not in self.dtypes and spec.dtype not in set(DType):
+                raise ValueError(f"tensors.{name}.dtype '{spec.dtype}' is no type and no variable")
+        sizes = {f"size_{name}" for name in self.dtypes}
+        for field in ("bytes", "operations"):
+            text = getattr(self.work, field)
+            _require(symbols_of(text), known | sizes, f"work.{field} '{text}'")
+
+    def _check_tolerance(self) -> None:
+        for name in self.outputs:
+            variable = self.tensors[name].dtype
+            for dtype in self.dtypes.get(
+                variable, (DType(variable),) if variable in set(DType) else ()
+            ):
+                if dtype.is_floating and dtype not in self.tolerance:
+                    raise ValueError(f"tolerance: no entry for {dtype.value}, the type of '{name}'")
+
+
+def _require(used: frozenset[str], known: set[str], where: str) -> None:
+    missing = used - known
+    if missing:
+        raise ValueError(f"{where} names {', '.join(sorted(missing))}; known are {sorted(known)}")
+
+
+__all__ = [
+    "ARCHITECTURES",
+    "Baseline",
+    "BoundTensor",
+    "Case",
+    "ExpressionError",
+    "Gradcheck",
+    "PyTorch",
+    "Role",
+    "Scalar",
+    "Symbol",
+    "Target",
+    "TensorSpec",
+    "Tolerance",
+    "Work",
+]

@@ -1,0 +1,215 @@
+"""Resources of the pipeline without models, compilers or git, which count what they are asked."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+
+from rocm_pipeline.agents.outcome import (
+    Analysis,
+    CandidateSet,
+    ChosenKernel,
+    KernelOutcome,
+    KernelRound,
+    Operator,
+    TestSuite,
+)
+from rocm_pipeline.agents.workshop import DocumentDraft
+from rocm_pipeline.home import Home
+from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import Evidence, Status
+from rocm_pipeline.planning.plan import Plan, Task
+from rocm_pipeline.planning.review import Review, Verdict
+from rocm_pipeline.planning.rule_reviewer import OperatorFacts
+from rocm_pipeline.planning.rules import make_plan
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.publishing.models import PullRequest
+from rocm_pipeline.publishing.pull_request import Proposal, proposal_files
+from rocm_pipeline.reporting.document import SECTIONS
+from rocm_pipeline.reporting.page import ReportInputs
+from rocm_pipeline.resources.artefacts import ArtefactIOManager, Artefacts
+from rocm_pipeline.targets.spec import Target
+from tests.fakes.values import (
+    a_candidate,
+    a_passing_evidence,
+    a_round,
+    a_target,
+    an_exchange,
+    an_operator_evidence,
+)
+
+COMPLETE_DOCUMENT = "\n".join(f"## {section}\n\nIn words.\n" for section in SECTIONS)
+
+
+@dataclass
+class FakeSources:
+    """Built-in targets, and a repository whose one file can be changed."""
+
+    kernel_text: str = "__global__ void k() {}\n"
+    title: str = ""
+
+    def names(self) -> tuple[str, ...]:
+        return ("row_softmax", "flash_attention")
+
+    def target(self, name: str) -> Target:
+        found = a_target(name)
+        return found.model_copy(update={"title": self.title}) if self.title else found
+
+    def snapshot(self, target: Target) -> RepoSnapshot:
+        return RepoSnapshot(
+            repository="example",
+            commit="c0ffee",
+            files={f"kernels/{target.name}/kernel.hip": self.kernel_text},
+        )
+
+
+@dataclass
+class FakeWorkshop:
+    """Answers at once; each field says what the next answers are like."""
+
+    calls: Counter[str] = field(default_factory=Counter[str])
+    case_name_scale: float = 1.0
+    kernels_pass: bool = True
+    speedup: float = 2.0
+    document: str = COMPLETE_DOCUMENT
+    analysis: str = "Memory bound."
+    approves: bool = True
+
+    def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
+        self.calls["plan"] += 1
+        return make_plan(target, snapshot.commit, tuple(snapshot.files))
+
+    def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
+        self.calls["propose_cases"] += 1
+        case = target.public_cases[0].model_copy(update={"scale": self.case_name_scale})
+        return TestSuite(target=target.name, cases=(case,), exchanges=(an_exchange(task),))
+
+    def judge_baseline(self, target: Target, suite: TestSuite) -> tuple[Candidate, Evidence]:
+        self.calls["judge_baseline"] += 1
+        candidate = a_candidate(target)
+        return candidate, a_passing_evidence(target, candidate, 1.0)
+
+    def develop(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        suite: TestSuite,
+        snapshot: RepoSnapshot,
+        on_reply: Callable[[KernelRound], None],
+    ) -> KernelOutcome:
+        self.calls["develop"] += 1
+        found = a_round(target, task, task.id, passes=self.kernels_pass, speedup=self.speedup)
+        on_reply(found)
+        return KernelOutcome(task_id=task.id, rounds=(found,))
+
+    def choose(self, candidates: CandidateSet) -> ChosenKernel:
+        best = candidates.passed[0]
+        assert best.candidate is not None
+        assert best.evidence is not None
+        return ChosenKernel(
+            target=candidates.target,
+            candidate=best.candidate,
+            evidence=best.evidence,
+            is_baseline=False,
+            exchange=best.exchange,
+            reason="the first",
+        )
+
+    def write_operator(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+    ) -> Operator:
+        self.calls["write_operator"] += 1
+        return Operator(target=target.name, source="import torch\n", exchange=an_exchange(task))
+
+    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
+        self.calls["analyse"] += 1
+        return Analysis(target=target.name, text=self.analysis, exchange=an_exchange(task))
+
+    def write_document(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+    ) -> DocumentDraft:
+        self.calls["write_document"] += 1
+        return DocumentDraft(text=self.document, exchange=an_exchange(task))
+
+    def cross_review(self, target: Target, kernel: ChosenKernel) -> Review:
+        return self._review("cross", kernel)
+
+    def final_review(
+        self, target: Target, kernel: ChosenKernel, operator: OperatorFacts, cross: Review
+    ) -> Review:
+        return self._review("final", kernel)
+
+    def _review(self, kind: str, kernel: ChosenKernel) -> Review:
+        return Review.model_validate(
+            {
+                "subject": kernel.candidate.id,
+                "reviewer": "rules",
+                "kind": kind,
+                "verdict": Verdict.APPROVE if self.approves else Verdict.CHANGES,
+                "findings": (),
+                "evidence_ids": (kernel.evidence.id,),
+            }
+        )
+
+
+@dataclass
+class FakeIntegration:
+    """Gives every operator the same verdict."""
+
+    status: Status = Status.NOT_RUN
+
+    def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp:
+        evidence = an_operator_evidence(target, kernel.candidate, self.status)
+        return TorchOp(target=target.name, operator=operator, package=None, evidence=evidence)
+
+
+class FakePublishing:
+    """Lists the files of a proposal without a repository."""
+
+    def propose(self, proposal: Proposal) -> PullRequest:
+        approved = proposal.review.verdict is Verdict.APPROVE
+        return PullRequest(
+            target=proposal.target.name,
+            branch=f"agent/{proposal.target.name}" if approved else "",
+            commit="beef" if approved else None,
+            base_commit=proposal.snapshot.commit,
+            files=tuple(sorted(proposal_files(proposal))) if approved else (),
+            body=proposal.body,
+            reason="" if approved else "not approved",
+        )
+
+
+class FakeReporting:
+    """Writes nothing."""
+
+    def lineage(self, kernel: ChosenKernel) -> str:
+        return kernel.candidate.id
+
+    def page(self, inputs: ReportInputs) -> Path:
+        return Path(f"/reports/{inputs.target.name}.html")
+
+
+@dataclass
+class FakePipeline:
+    """All resources of one test, over a home of its own."""
+
+    home: Home
+    sources: FakeSources = field(default_factory=FakeSources)
+    workshop: FakeWorkshop = field(default_factory=FakeWorkshop)
+    integration: FakeIntegration = field(default_factory=FakeIntegration)
+
+    def resources(self) -> dict[str, object]:
+        return {
+            "home": self.home,
+            "sources": self.sources,
+            "history": dg.ResourceDefinition.none_resource(),
+            "workshop": self.workshop,
+            "integration": self.integration,
+            "publishing": FakePublishing(),
+            "reporting": FakeReporting(),
+            "io_manager": ArtefactIOManager(Artefacts.open(self.home)),
+        }

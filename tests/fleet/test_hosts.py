@@ -1,0 +1,144 @@
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.fleet.hosts import default_preferences, find_config, read_config
+
+GOOD = """
+hosts:
+  - {name: alpha, url: "http://alpha:11434/", slots: 2, models: ["qwen2.5-coder:32b"]}
+  - {name: beta, url: "https://beta.example", roles: [tester]}
+models:
+  kernel_dev: [codellama]
+num_ctx: 32768
+"""
+
+
+def write(folder: Path, text: str, name: str = "fleet.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_a_fleet_file_is_read(tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, GOOD))
+    alpha, beta = config.hosts
+    assert (alpha.url, alpha.slots, alpha.models) == (
+        "http://alpha:11434",
+        2,
+        ("qwen2.5-coder:32b",),
+    )
+    assert (beta.slots, beta.roles, beta.models) == (1, ("tester",), ())
+    assert config.preferences.of("kernel_dev") == ("codellama",)
+    assert config.preferences.of("tester") == default_preferences().of("tester")
+    assert config.preferences.num_ctx == 32768
+
+
+def test_every_role_has_models_to_ask_for() -> None:
+    preferences = default_preferences()
+    for role in ("kernel_dev", "pytorch_dev", "profiler", "tester", "docs_writer", "reviewer"):
+        assert len(preferences.of(role)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no 'hosts'"),
+        ("- a\n- b\n", "has no 'hosts'"),
+        ("hosts: [", "not YAML"),
+        ("hosts: []\n", "hosts:"),
+        ("hostz: []\n", "hosts: Field required"),
+        ("hosts: [{name: a}]\n", r"hosts\.0\.url: Field required"),
+        ("hosts: [{url: 'http://a'}]\n", r"hosts\.0\.name: Field required"),
+        ("hosts: [{name: a, url: 'ftp://a'}]\n", r"hosts\.0\.url: it must start with http"),
+        ("hosts: [{name: a, url: 'file:///etc/passwd'}]\n", r"hosts\.0\.url"),
+        ("hosts: [{name: a, url: 'http://'}]\n", r"hosts\.0\.url"),
+        ("hosts: [{name: a, url: 'http://a:port'}]\n", r"hosts\.0\.url: it is no URL"),
+        ("hosts: [{name: a, url: 'http://me:pw@a'}]\n", "password"),
+        ("hosts: [{name: a, url: 'http://a?x=1'}]\n", "query"),
+        ("hosts: [{name: 'a b', url: 'http://a'}]\n", r"hosts\.0\.name"),
+        ("hosts: [{name: a, url: 'http://a', slots: 0}]\n", r"hosts\.0\.slots"),
+        ("hosts: [{name: a, url: 'http://a', slot: 2}]\n", r"hosts\.0\.slot"),
+        (
+            "hosts: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]\n",
+            "two hosts have the name 'a'",
+        ),
+        (
+            "hosts: [{name: a, url: 'http://a'}, {name: b, url: 'http://a/'}]\n",
+            "two hosts have the url 'http://a'",
+        ),
+    ],
+)
+def test_a_wrong_fleet_file_is_one_line_with_file_field_and_fix(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UserError, match=told) as caught:
+        read_config(path)
+    assert caught.value.where == str(path)
+    assert caught.value.fix
+    assert "\n" not in str(caught.value)
+    assert "pw" not in str(caught.value).removeprefix(str(path))
+
+
+def test_a_fleet_file_that_is_named_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        find_config(environment={"ROCM_PIPELINE_FLEET": str(tmp_path / "absent.yaml")})
+
+
+def test_the_named_file_wins_then_here_then_home_then_ollama(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, home = tmp_path / "here", tmp_path / "home"
+    here.mkdir()
+    home.mkdir()
+    monkeypatch.chdir(here)
+
+    def found(**environment: str) -> str | None:
+        config = find_config(home, environment)
+        return config and config.hosts[0].name
+
+    def one_host(name: str) -> str:
+        return f"hosts: [{{name: {name}, url: 'http://{name}'}}]"
+
+    assert found() is None
+    assert found(OLLAMA_HOST="127.0.0.1") == "ollama"
+    write(home, one_host("of-home"))
+    assert found(OLLAMA_HOST="127.0.0.1") == "of-home"
+    write(here, one_host("of-here"))
+    assert found(OLLAMA_HOST="127.0.0.1") == "of-here"
+    named = write(tmp_path, one_host("named"), "other.yaml")
+    assert found(ROCM_PIPELINE_FLEET=str(named)) == "named"
+
+
+@pytest.mark.parametrize(
+    ("value", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:11434"),
+        ("gpu-box:8080", "http://gpu-box:8080"),
+        ("0.0.0.0:11434", "http://127.0.0.1:11434"),
+        ("http://gpu-box", "http://gpu-box"),
+        ("https://gpu-box/ollama/", "https://gpu-box/ollama"),
+        ("[::1]", "http://[::1]:11434"),
+        ("[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_variable_of_ollama_is_read_as_ollama_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, url: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = find_config(environment={"OLLAMA_HOST": value})
+    assert config is not None
+    assert config.hosts[0].url == url
+
+
+@pytest.mark.parametrize("value", ["ftp://a", "http://", "http://me:pw@a", "a b:c:d"])
+def test_a_wrong_variable_of_ollama_is_a_user_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        find_config(environment={"OLLAMA_HOST": value})
+    assert caught.value.where == "OLLAMA_HOST"
+    assert "pw" not in str(caught.value)

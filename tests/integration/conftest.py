@@ -1,0 +1,76 @@
+"""Operators to judge: honest ones in `operators/`, and changes that make them bad."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.integration.package import OperatorPackage, generate
+from rocm_pipeline.integration.verify import KernelLibraries
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.targets.library import load
+from rocm_pipeline.targets.spec import Target
+
+OPERATORS = Path(__file__).parent / "operators"
+
+LibrariesOf = Callable[[Target], KernelLibraries]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("torch") is None:
+        skip = pytest.mark.skip(
+            reason="PyTorch is not installed: pip install 'rocm-pipeline[torch]'"
+        )
+        for item in items:
+            if "torch" in item.keywords:
+                item.add_marker(skip)
+
+
+def builtin(name: str) -> Target:
+    return load(name, Path("no user targets"))
+
+
+def baseline_of(target: Target) -> Candidate:
+    return Candidate(
+        target=target.name,
+        source=target.baseline.source,
+        launch_plan=target.baseline.launch_plan,
+    )
+
+
+def honest_operator(name: str) -> str:
+    return (OPERATORS / f"{name}.py.txt").read_text(encoding="utf-8")
+
+
+def package_of(target: Target, op_source: str | None = None) -> OperatorPackage:
+    source = honest_operator(target.name) if op_source is None else op_source
+    return generate(target, baseline_of(target), source)
+
+
+def changed(source: str, *replacements: tuple[str, str]) -> str:
+    """Return the source with each text, which must occur, replaced."""
+    for old, new in replacements:
+        assert old in source, f"{old!r} is not in the operator"
+        source = source.replace(old, new)
+    return source
+
+
+@pytest.fixture
+def softmax() -> Target:
+    return builtin("row_softmax")
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Sandbox:
+    return Sandbox.detect()
+
+
+@pytest.fixture(scope="session")
+def libraries_of() -> LibrariesOf:
+    def libraries(target: Target) -> KernelLibraries:
+        folder = Path("/tmp/integ") / target.name
+        return KernelLibraries(folder / "emulator_runtime.so", folder / "kernel.so")
+
+    return libraries

@@ -1,0 +1,112 @@
+"""Targets on disk: the built-in ones, new ones, and files that must be mended."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.lab.controls import run_controls
+from rocm_pipeline.lab.reference import Reference
+from rocm_pipeline.targets import library
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return library.create("mine", tmp_path)
+
+
+def change(folder: Path, **fields: Any) -> None:
+    path = folder / library.TARGET_FILE
+    data = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**data, **fields}))
+
+
+@pytest.mark.parametrize("name", library.builtin_names())
+def test_every_trivial_kernel_fails_on_a_built_in_target(name: str, tmp_path: Path) -> None:
+    target = library.load(name, tmp_path)
+    controls = run_controls(target, Reference(target), seed=1)
+    assert [c.name for c in controls if not c.rejected] == []
+
+
+def test_a_new_target_works_as_it_is(folder: Path) -> None:
+    target = library.load_folder(folder)
+    assert target.kernel_names(target.baseline.launch_plan) == ("mine_f32",)
+    assert all(c.rejected for c in run_controls(target, Reference(target), seed=1))
+
+
+def test_a_target_of_the_user_is_listed_after_the_built_in_ones(folder: Path) -> None:
+    assert library.names(folder.parent) == (*library.builtin_names(), "mine")
+
+
+def test_a_new_target_does_not_overwrite_one(folder: Path) -> None:
+    with pytest.raises(UserError, match="is there already"):
+        library.create("mine", folder.parent)
+
+
+@pytest.mark.parametrize("name", ["../up", "Upper", "", "a b", "9x", "a" * 60, "con.yaml"])
+def test_a_new_target_needs_a_plain_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no name for a target"):
+        library.create(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_target_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="row_softmax"):
+        library.load("nothing", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"work": {"bytes": "n ** 2", "operations": "n"}}, "work.bytes.*n \\*\\* 2"),
+        ({"tensors": {"y": {"role": "output", "dtype": "io", "shape": ["m"]}}}, "names m"),
+        ({"dtypes": {"io": ["float13"]}}, "dtypes.io.0"),
+        ({"architectures": ["gfx9999"]}, "gfx9999 unknown; known are gfx90a"),
+        ({"colour": "red"}, "colour: Extra inputs"),
+        ({"name": "other"}, "the folder is 'mine'"),
+        ({"tolerance": {}}, "no entry for float32"),
+        (
+            {"public_cases": [{"symbols": {"n": 0}, "dtypes": {"io": "float32"}}]},
+            "outside the symbol's domain",
+        ),
+        ({"symbols": {"n": {"min": 5, "max": 1}}}, "max 1 is below min 5"),
+        ({"reference": "../../etc/passwd"}, "is not a file beside it"),
+        ({"reference": "absent.py"}, "cannot be read"),
+    ],
+)
+def test_bad_input_names_the_file_the_field_and_the_reason(
+    folder: Path, fields: dict[str, Any], words: str
+) -> None:
+    change(folder, **fields)
+    with pytest.raises(UserError, match=words) as raised:
+        library.load_folder(folder)
+    assert "target.yaml" in raised.value.where
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["name: [", "- a list", "", "name: \x00"])
+def test_a_file_that_is_no_mapping_is_refused_in_one_line(folder: Path, text: str) -> None:
+    (folder / library.TARGET_FILE).write_text(text)
+    with pytest.raises(UserError) as raised:
+        library.load_folder(folder)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def reference(:", "does not load"),
+        ("x = 1", "defines no function"),
+        ("def reference(i, s, c): return {}", "returns no 'y'"),
+        ("def reference(i, s, c): return {'y': i['x'][:1]}", "of shape"),
+        ("def reference(i, s, c): return {'y': i['x'] * float('nan')}", "not finite"),
+        ("def reference(i, s, c): raise KeyError('k')", "fails on"),
+    ],
+)
+def test_a_broken_reference_is_refused(folder: Path, source: str, words: str) -> None:
+    (folder / "reference.py").write_text(source)
+    target = library.load_folder(folder)
+    with pytest.raises(UserError, match=words):
+        run_controls(target, Reference(target), seed=1)
