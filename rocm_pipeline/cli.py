@@ -89,16 +89,12 @@ def plan(
 ) -> None:
     """Show the plan for a target without running it."""
     from rocm_pipeline.planning.rules import make_plan
-    from rocm_pipeline.publishing.example import ensure_example
-    from rocm_pipeline.publishing.repository import snapshot
+    from rocm_pipeline.resources.sources import HomeSources
 
-    place = _home(home)
-    found = library.load(target, place.targets)
-    if place.repository == place.path / "repository":
-        place.create()
-        ensure_example(place.repository)
-    commit = snapshot(place.repository, found)
-    made = make_plan(found, commit.commit, tuple(commit.files))
+    sources = HomeSources(_home(home))
+    found = sources.target(target)
+    snapshot = sources.snapshot(found)
+    made = make_plan(found, snapshot.commit, tuple(snapshot.files))
     if as_json:
         print(made.model_dump_json(indent=2))
         return

@@ -15,7 +15,6 @@ from rocm_pipeline.automation.running import RunSummary, run_targets
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.planning.review import Verdict
-from rocm_pipeline.publishing.example import ensure_example
 from rocm_pipeline.records.ledger import Totals
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, Summary, read_summaries
@@ -47,8 +46,6 @@ def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
         sources.target(name)
     home.create()
     with _only_one(home):
-        if home.repository == home.path / "repository":
-            ensure_example(home.repository)
         before = _totals(home)
         with _Bars(console, len(names)) as bars:
             runs = run_targets(home, names, bars.on_event, sources=sources)

@@ -13,12 +13,10 @@ from rocm_pipeline.automation.jobs import MAIN_JOB
 from rocm_pipeline.automation.staleness import (
     Made,
     Stage,
-    evaluations,
     next_wave,
     read_made,
     stages_of,
     stops,
-    why_stale,
 )
 from rocm_pipeline.home import Home
 from rocm_pipeline.resources.artefacts import digest_of
@@ -104,32 +102,23 @@ class _Runner:
     def run(self, target: str, sources: Mapping[str, str]) -> RunSummary:
         started = time.monotonic()
         progress = _Progress()
-        # Every wave settles a stage, so there are no more waves than stages.
-        for _ in self._stages:
-            wave = self._next(target, sources)
+        made = read_made(self._instance, self._stages, target)
+        while not progress.failure:
+            # Each stage runs once: what changes outside meanwhile is for the next call.
+            stale = next_wave(self._stages, made, sources)
+            wave = [stage for stage in stale if stage not in progress.made]
             if not wave:
                 break
             self._run_wave(target, wave, progress)
-            if progress.failure:
-                break
+            made = read_made(self._instance, self._stages, target)
         return RunSummary(
             target=target,
             made=tuple(progress.made),
             failure=progress.failure,
-            remarks=tuple(self._remarks(target)),
+            remarks=tuple(_remarks(made)),
             run_ids=tuple(progress.run_ids),
             seconds=time.monotonic() - started,
         )
-
-    def _next(self, target: str, sources: Mapping[str, str]) -> tuple[str, ...]:
-        made = self._made(target)
-        return next_wave(self._stages, lambda stage: why_stale(stage, made, sources) is not None)
-
-    def _made(self, target: str) -> dict[str, Made]:
-        found = {
-            stage.name: read_made(self._instance, stage.name, target) for stage in self._stages
-        }
-        return {name: made for name, made in found.items() if made is not None}
 
     def _run_wave(self, target: str, wave: Sequence[str], progress: _Progress) -> None:
         keys = {dg.AssetKey.from_user_string(name) for name in wave}
@@ -151,16 +140,17 @@ class _Runner:
             if event.event_type is dg.DagsterEventType.RUN_FAILURE and not progress.failure:
                 progress.failure = reason_of(event)
 
-    def _remarks(self, target: str) -> Iterator[Remark]:
-        for name, made in self._made(target).items():
-            for check in evaluations(self._instance, made.run_id):
-                if check.asset_key.to_user_string() == name and not check.passed:
-                    yield Remark(
-                        stage=name,
-                        check=check.check_name,
-                        is_error=check.severity is dg.AssetCheckSeverity.ERROR,
-                        description=check.description or "",
-                    )
+
+def _remarks(made: Mapping[str, Made]) -> Iterator[Remark]:
+    for name, last in made.items():
+        for check in last.checks:
+            if not check.passed:
+                yield Remark(
+                    stage=name,
+                    check=check.check_name,
+                    is_error=check.severity is dg.AssetCheckSeverity.ERROR,
+                    description=check.description or "",
+                )
 
 
 def definitions_of(code_location: str) -> dg.Definitions:

@@ -4,7 +4,7 @@ Per partition: Dagster's own `stale_assets_only` looks at an asset as a whole, a
 partitioned one for fresh.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -32,8 +32,13 @@ class Made:
     inputs: Mapping[str, str]
     """Data version of each parent that it was made from."""
     run_id: str
-    gate_failed: bool
-    """A blocking check failed, so what comes after must not run."""
+    checks: tuple[dg.AssetCheckEvaluation, ...]
+    """What the stage's checks said of it."""
+
+    @property
+    def gate_failed(self) -> bool:
+        """A blocking check failed, so what comes after must not run."""
+        return any(check.blocking and stops(check) for check in self.checks)
 
 
 def stages_of(definitions: dg.Definitions) -> tuple[Stage, ...]:
@@ -50,27 +55,30 @@ def stages_of(definitions: dg.Definitions) -> tuple[Stage, ...]:
     )
 
 
-def read_made(instance: dg.DagsterInstance, stage: str, target: str) -> Made | None:
-    """Return what was made last, or None."""
-    key = dg.AssetKey.from_user_string(stage)
-    record = _newest(instance, key, target)
-    if record is None:
-        return None
-    tags = _tags(record)
-    return Made(
-        data_version=tags.get(_DATA, ""),
-        code_version=tags.get(_CODE),
-        inputs=_inputs(instance, tags, target),
-        run_id=record.run_id,
-        gate_failed=any(
-            check.asset_key == key and check.blocking and stops(check)
-            for check in evaluations(instance, record.run_id)
-        ),
-    )
+def read_made(
+    instance: dg.DagsterInstance, stages: Sequence[Stage], target: str
+) -> dict[str, Made]:
+    """Return what was made last for `target`, by stage."""
+    newest = {stage.name: _newest(instance, stage.name, target) for stage in stages}
+    made = {name: record for name, record in newest.items() if record is not None}
+    checks = _Checks(instance)
+    return {
+        name: Made(
+            data_version=_tags(record).get(_DATA, ""),
+            code_version=_tags(record).get(_CODE),
+            inputs=_inputs(instance, _tags(record), made, target),
+            run_id=record.run_id,
+            checks=checks.of(record.run_id, name),
+        )
+        for name, record in made.items()
+    }
 
 
 def _inputs(
-    instance: dg.DagsterInstance, tags: Mapping[str, str], target: str
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    made: Mapping[str, dg.EventLogRecord],
+    target: str,
 ) -> dict[str, str]:
     """Return the version of each parent that was read.
 
@@ -79,19 +87,23 @@ def _inputs(
     """
     found: dict[str, str] = {}
     for name, event in tags.items():
-        if name.startswith(_POINTER) and event.isdigit():
-            parent = name.removeprefix(_POINTER)
-            key = dg.AssetKey.from_user_string(parent)
-            read = _newest(instance, key, target, before=int(event) + 1)
-            found[parent] = _tags(read).get(_DATA, "") if read else ""
+        parent = name.removeprefix(_POINTER)
+        if parent == name or not event.isdigit():
+            continue
+        read = made.get(parent)
+        if read is not None and read.storage_id > int(event):
+            read = _newest(instance, parent, target, before=int(event) + 1)
+        found[parent] = _tags(read).get(_DATA, "") if read else ""
     return found
 
 
 def _newest(
-    instance: dg.DagsterInstance, key: dg.AssetKey, target: str, before: int | None = None
+    instance: dg.DagsterInstance, stage: str, target: str, before: int | None = None
 ) -> dg.EventLogRecord | None:
     wanted = dg.AssetRecordsFilter(
-        asset_key=key, asset_partitions=[target], before_storage_id=before
+        asset_key=dg.AssetKey.from_user_string(stage),
+        asset_partitions=[target],
+        before_storage_id=before,
     )
     records = instance.fetch_materializations(wanted, limit=1).records
     return records[0] if records else None
@@ -102,13 +114,25 @@ def _tags(record: dg.EventLogRecord) -> Mapping[str, str]:
     return (materialization.tags if materialization else None) or {}
 
 
-def evaluations(instance: dg.DagsterInstance, run_id: str) -> list[dg.AssetCheckEvaluation]:
-    """Return the results of all checks of a run."""
-    records = instance.get_records_for_run(
-        run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ).records
-    events = (record.event_log_entry.dagster_event for record in records)
-    return [event.asset_check_evaluation_data for event in events if event]
+class _Checks:
+    """Results of checks, read once per run."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._by_run: dict[str, list[dg.AssetCheckEvaluation]] = {}
+
+    def of(self, run_id: str, stage: str) -> tuple[dg.AssetCheckEvaluation, ...]:
+        if run_id not in self._by_run:
+            self._by_run[run_id] = self._read(run_id)
+        found = self._by_run[run_id]
+        return tuple(check for check in found if check.asset_key.to_user_string() == stage)
+
+    def _read(self, run_id: str) -> list[dg.AssetCheckEvaluation]:
+        records = self._instance.get_records_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        ).records
+        events = (record.event_log_entry.dagster_event for record in records)
+        return [event.asset_check_evaluation_data for event in events if event]
 
 
 def stops(check: dg.AssetCheckEvaluation) -> bool:
@@ -137,7 +161,9 @@ def why_stale(stage: Stage, made: Mapping[str, Made], sources: Mapping[str, str]
     return None
 
 
-def next_wave(stages: Sequence[Stage], is_stale: Callable[[Stage], bool]) -> tuple[str, ...]:
+def next_wave(
+    stages: Sequence[Stage], made: Mapping[str, Made], sources: Mapping[str, str]
+) -> tuple[str, ...]:
     """Return the stale stages that can be made now, in one run.
 
     A stage waits for the next wave while a fresh one between it and this wave may still change.
@@ -147,7 +173,7 @@ def next_wave(stages: Sequence[Stage], is_stale: Callable[[Stage], bool]) -> tup
     for stage in stages:
         if unsettled.intersection(stage.parents):
             unsettled.add(stage.name)
-        elif is_stale(stage):
+        elif why_stale(stage, made, sources) is not None:
             chosen.append(stage.name)
         elif set(chosen).intersection(stage.parents):
             unsettled.add(stage.name)

@@ -25,11 +25,21 @@ LIMITS = Limits(
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A command prefix, what must be bound for it, and its environment."""
+    """A Python program to bind and start in the sandbox; `search` are its package folders."""
 
-    argv: tuple[str, ...]
+    program: str
+    search: tuple[str, ...]
     readonly: dict[str, Path]
     environment: dict[str, str]
+
+    def argv(self, module: str) -> tuple[str, ...]:
+        """Return the command that calls `main` of a module.
+
+        Isolated: neither the working folder, which the operator can write to, nor the module's
+        own is searched for imports.
+        """
+        start = f"import sys; sys.path[:0] = {list(self.search)}; from {module} import main; main()"
+        return (self.program, "-I", "-B", "-c", start)
 
 
 def torch_version() -> str | None:
@@ -49,23 +59,21 @@ def interpreter() -> Interpreter:
     which the sandbox does not show.
     """
     base = Path(sys.base_prefix).resolve()
-    program = Path(sys.executable).resolve()
-    readonly = {f"/site{index}": folder for index, folder in enumerate(_packages())}
-    search = [_OURS, *readonly]
-    readonly[f"{_OURS}/rocm_pipeline"] = Path(str(files("rocm_pipeline")))
+    packages = {f"/site{index}": folder for index, folder in enumerate(_packages())}
+    readonly = {f"{_OURS}/rocm_pipeline": Path(str(files("rocm_pipeline"))), **packages}
     environment = {
-        "PYTHONPATH": ":".join(search),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "1",
         # asked for by name, and there is no such user in the sandbox
         "USER": "sandbox",
         "TORCHINDUCTOR_CACHE_DIR": "/tmp/torch",
     }
+    seen = base
     if not base.is_relative_to("/usr"):
+        seen = Path(_BASE)
         readonly[_BASE] = base
-        program = Path(_BASE) / program.relative_to(base)
         environment["LD_LIBRARY_PATH"] = f"{_BASE}/lib"
-    return Interpreter((str(program), "-s", "-B"), readonly, environment)
+    program = seen / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return Interpreter(str(program), (_OURS, *packages), readonly, environment)
 
 
 def _packages() -> list[Path]:

@@ -21,14 +21,14 @@ _BUILTINS = {
     "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int",
     "isinstance", "len", "list", "map", "max", "min", "pow", "range", "reversed", "round", "set",
     "slice", "sorted", "str", "sum", "tuple", "zip",
-    "AssertionError", "NotImplementedError", "RuntimeError", "TypeError", "ValueError",
+    "AssertionError", "Exception", "NotImplementedError", "RuntimeError", "TypeError", "ValueError",
 }  # fmt: skip
 """The only names that a file need not define itself."""
 
 _ORDINARY_METHODS = {"copy", "math", "random", "select", "signal", "trace", "typing"}
 _STDLIB = set(sys.stdlib_module_names) - _ORDINARY_METHODS
 _REACHES_OUT = {
-    "classes", "compile", "dump", "from_file", "fx", "hub", "jit", "load", "load_library", "lib",
+    "Library", "classes", "compile", "define", "distributed", "dump", "from_file", "fx", "hub", "impl", "jit", "load", "load_library", "lib",
     "monkeypatch", "numpy", "onnx", "overrides", "package", "save", "serialization", "storage",
     "testing", "tofile", "untyped_storage", "utils",
 }  # fmt: skip

@@ -3,7 +3,7 @@
 import secrets
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -28,32 +28,30 @@ from rocm_pipeline.integration.job import (
 from rocm_pipeline.integration.judge import Judge
 from rocm_pipeline.integration.operator_cases import OperatorCase, bad_calls, operator_cases
 from rocm_pipeline.integration.package import OperatorPackage, operator_of, parameters
+from rocm_pipeline.lab.emulator import TorchLibrary
 from rocm_pipeline.lab.evidence import Status
-from rocm_pipeline.lab.sandbox import Completed, ResultRefused, Sandbox, read_result
+from rocm_pipeline.lab.sandbox import (
+    Completed,
+    ResultRefused,
+    Sandbox,
+    read_result,
+    temporary_box,
+)
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import Target
 
 SECONDS_PER_CHECK = 120.0
 HOW_TO_ADD_TORCH = "PyTorch is not installed; run `pip install 'rocm-pipeline[torch]'`"
 
-_PROGRAM = "/ours/rocm_pipeline/integration/inside/run.py"
-_LIBRARIES = "/libraries"
+_MODULE = "rocm_pipeline.integration.inside.run"
 _MAX_RESULTS = 1 << 20
 _SENTINELS = range(17, 120)
-
-
-@dataclass(frozen=True)
-class KernelLibraries:
-    """The package's kernels built for the CPU, and the emulator they run on."""
-
-    runtime: Path
-    kernel: Path
 
 
 def verify(
     package: OperatorPackage,
     target: Target,
-    libraries: KernelLibraries,
+    libraries: TorchLibrary,
     sandbox: Sandbox,
     *,
     seed: int | None = None,
@@ -113,14 +111,14 @@ def _dynamic(
     target: Target,
     job: Job,
     cases: list[OperatorCase],
-    libraries: KernelLibraries,
+    libraries: TorchLibrary,
     sandbox: Sandbox,
 ) -> dict[Check, CheckRecord]:
-    with tempfile.TemporaryDirectory(prefix="operator-") as name:
-        folder = Path(name)
-        completed = _run(folder, package, job, cases, libraries, sandbox)
-        judge = Judge(target, job, tuple(cases), folder / "box")
-        results = _results(folder / "box", job)
+    with tempfile.TemporaryDirectory(prefix="operator-") as folder, temporary_box() as box:
+        readonly = _write_inputs(Path(folder), package, job, cases, libraries)
+        completed = _run(job, box, readonly, sandbox)
+        judge = Judge(target, job, tuple(cases), box)
+        results = _results(box, job)
         records = {result.check: judge.record(result) for result in results}
     return records | _unreached(job, results, completed)
 
@@ -176,32 +174,38 @@ def _gradcheck_job(target: Target, cases: list[OperatorCase]) -> GradcheckJob | 
     return None
 
 
-def _run(
+def _write_inputs(
     folder: Path,
     package: OperatorPackage,
     job: Job,
     cases: list[OperatorCase],
-    libraries: KernelLibraries,
-    sandbox: Sandbox,
-) -> Completed:
-    for name in ("box", "job", "packages"):
-        (folder / name).mkdir()
+    libraries: TorchLibrary,
+) -> dict[str, Path]:
+    """Write what the run reads below `folder`; return where it is seen inside."""
+    places = {f"/{name}": folder / name for name in ("job", "packages", "libraries")}
+    for place in places.values():
+        place.mkdir()
     package.write(folder / "packages")
+    write_libraries(libraries, folder / "libraries")
     (folder / "job" / JOB_FILE).write_text(job.model_dump_json(), encoding="utf-8")
     for case in cases:
         _write_arrays(folder / "job" / case.id, case)
+    return places
+
+
+def write_libraries(libraries: TorchLibrary, folder: Path) -> None:
+    """Write the two files where a package's runtime looks for them."""
+    (folder / "emulator_runtime.so").write_bytes(libraries.runtime)
+    (folder / "kernel.so").write_bytes(libraries.kernels)
+
+
+def _run(job: Job, box: Path, readonly: dict[str, Path], sandbox: Sandbox) -> Completed:
     python = interpreter()
     return sandbox.run(
-        [*python.argv, _PROGRAM],
-        box=folder / "box",
-        readonly={
-            **python.readonly,
-            "/job": folder / "job",
-            "/packages": folder / "packages",
-            f"{_LIBRARIES}/emulator_runtime.so": libraries.runtime,
-            f"{_LIBRARIES}/kernel.so": libraries.kernel,
-        },
-        environment={**python.environment, "ROCM_PIPELINE_EMULATOR": _LIBRARIES},
+        python.argv(_MODULE),
+        box=box,
+        readonly={**python.readonly, **readonly},
+        environment={**python.environment, "ROCM_PIPELINE_EMULATOR": "/libraries"},
         limits=replace(LIMITS, wall_seconds=job.seconds_per_check * 2 + LIMITS.wall_seconds),
     )
 

@@ -81,10 +81,22 @@ def draw_inputs(target: Target, case: Case, seed: int) -> dict[str, Array]:
     """Return the input tensors of `case`, in their own element types."""
     rng = np.random.default_rng(seed)
     return {
-        tensor.name: _draw(target, tensor, case, rng)
+        tensor.name: draw_tensor(target, tensor, case, rng)
         for tensor in target.tensors_for(case)
         if tensor.role is not Role.OUTPUT
     }
+
+
+def draw_tensor(target: Target, tensor: BoundTensor, case: Case, rng: np.random.Generator) -> Array:
+    """Return values for one input, as the target says they are distributed."""
+    spec = target.tensors[tensor.name]
+    if spec.values == "integers":
+        below = evaluate(spec.below or "2", case.symbols)
+        return rng.integers(0, max(1, below), tensor.shape).astype(tensor.dtype.numpy)
+    drawn = (
+        rng.standard_normal(tensor.shape) if spec.values == "normal" else rng.random(tensor.shape)
+    )
+    return (drawn * case.scale).astype(tensor.dtype.numpy)
 
 
 def poisoned(shape: Sequence[int], dtype: DType) -> Array:
@@ -142,14 +154,3 @@ def _draw_size(symbol: Symbol, attempt: int, rng: random.Random) -> int:
     if symbol.min <= top and (not sizes or rng.random() < 0.4):
         return rng.randint(symbol.min, top)
     return rng.choice(sizes) if sizes else symbol.min
-
-
-def _draw(target: Target, tensor: BoundTensor, case: Case, rng: np.random.Generator) -> Array:
-    spec = target.tensors[tensor.name]
-    if spec.values == "integers":
-        below = evaluate(spec.below or "2", case.symbols)
-        return rng.integers(0, max(1, below), tensor.shape).astype(tensor.dtype.numpy)
-    drawn = (
-        rng.standard_normal(tensor.shape) if spec.values == "normal" else rng.random(tensor.shape)
-    )
-    return (drawn * case.scale).astype(tensor.dtype.numpy)

@@ -1,9 +1,32 @@
 """What one launch does, counted: the input of the estimator."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 LINE_BYTES = 64
 """Granule of every line count: what the L2 hands to an L1 in one request."""
+
+
+_ONE_INSTRUCTION = {"add", "mul", "fma", "compare", "min", "round"}
+_MOVES = {"int_op", "convert", "select"}
+_FUNCTIONS = {
+    # name: (transcendental instructions, other vector instructions around them at most)
+    "div": (1, 10),
+    "rem": (1, 16),
+    "sqrt": (1, 16),
+    "exp": (1, 13),
+    "exp2": (1, 7),
+    "log": (1, 12),
+    "log2": (1, 7),
+    "log10": (1, 12),
+    "sin": (0, 30),
+    "cos": (0, 30),
+    "tanh": (2, 37),
+    "erf": (1, 39),
+    "pow": (1, 153),
+}
+"""What one fp32 operation compiles to with this toolchain and its headers. The fast forms
+(`__expf`, `__fdividef`) need the transcendental instruction and at most two others."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +51,8 @@ class LaunchWork:
     lds_accesses: float = 0
     """LDS instructions, each counted once a wave that executes it."""
     lds_passes: float = 0
-    """Clocks of a 32-bank LDS: for each access, the most words that one bank must deliver.
+    """Clocks of a 32-bank LDS: for each access, the most words that one bank must deliver, 32
+    lanes at a time.
 
     A wave of 32 reading 32 neighbouring words needs 1, a wave of 64 needs 2; when all lanes read
     different words of one bank they need 32 and 64.
@@ -42,7 +66,45 @@ class LaunchWork:
     integer_operations: float = 0
     transcendental_operations: float = 0
     """exp, log, sin, cos, sqrt, reciprocals and divisions, by every work-item."""
+    expansion_operations: float = 0
+    """Vector operations around precise functions and divisions; fast forms do without them."""
     matrix_flops: float = 0
     """fp16 or bf16 matrix instructions; a fused multiply-add counts as two."""
     atomics: float = 0
     """Global atomics, by every work-item."""
+
+    def with_operations(self, operations: Mapping[str, float]) -> "LaunchWork":
+        """Return this work with its arithmetic taken from counts by kind, over all work-items.
+
+        Kinds are `f32_add`, `f16_fma`, `f32_exp`, `int_op`, `convert`, `select` and so on; those
+        that cost no vector instruction (loads, branches, signs) and unknown ones count nothing.
+        bf16 is computed in fp32; fp64 functions are fp64 arithmetic.
+        """
+        lanes = {"f16": 0.0, "f32": 0.0, "f64": 0.0}
+        integer = transcendental = expansion = 0.0
+        for kind, count in operations.items():
+            if kind in _MOVES:
+                integer += count
+                continue
+            prefix, _, operation = kind.partition("_")
+            element = "f32" if prefix == "bf16" else prefix
+            if element not in lanes:
+                continue
+            if operation in _ONE_INSTRUCTION:
+                lanes[element] += count
+            elif operation in _FUNCTIONS:
+                special, around = _FUNCTIONS[operation]
+                if element == "f64":
+                    lanes[element] += (special + around) * count
+                else:
+                    transcendental += special * count
+                    expansion += around * count
+        return replace(
+            self,
+            fp16_operations=lanes["f16"],
+            fp32_operations=lanes["f32"],
+            fp64_operations=lanes["f64"],
+            integer_operations=integer,
+            transcendental_operations=transcendental,
+            expansion_operations=expansion,
+        )

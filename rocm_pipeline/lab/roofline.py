@@ -143,20 +143,20 @@ def estimate(
 
 
 def speedup(baseline: Estimate, candidate: Estimate) -> Speedup:
-    """Return baseline over candidate, as the range of both optimistic and both pessimistic ends.
+    """Return baseline over candidate as a range.
 
-    Crossing the ends (best case of one over worst case of the other) would be right if the two
-    errors were independent. They are mostly shared: the same bandwidth, latency, clock, launch
-    cost and overlap assumption enter both sides, and cancel. They are not shared where the sides
-    lean on different resources (one waits for memory, the other computes); the range is then too
-    narrow, and only a device can tell.
+    Where one resource limits both sides, their errors are mostly shared (the same bandwidth,
+    latency, clock, launch cost and overlap assumption enter both) and cancel: the range is that
+    of both optimistic and both pessimistic ends. Where the sides lean on different resources
+    nothing cancels, and the ends are crossed: best case of one over worst case of the other.
     """
     if (baseline.architecture, baseline.case) != (candidate.architecture, candidate.case):
         raise ValueError("a speed-up compares one case on one architecture")
-    ratios = (
-        baseline.low_microseconds / candidate.low_microseconds,
-        baseline.high_microseconds / candidate.high_microseconds,
-    )
+    before = (baseline.low_microseconds, baseline.high_microseconds)
+    after = (candidate.low_microseconds, candidate.high_microseconds)
+    if baseline.bottleneck != candidate.bottleneck:
+        after = (after[1], after[0])
+    ratios = tuple(one / other for one, other in zip(before, after, strict=True))
     return Speedup(
         architecture=candidate.architecture,
         case=candidate.case,
@@ -216,7 +216,12 @@ def _compute_terms(
         "valu dual"
     )
     packs_fp16 = kernel.instructions.get("valu packed fp16")
-    slow_lanes = work.fp32_operations + work.integer_operations + work.fp16_operations
+    slow_lanes = (
+        work.fp32_operations
+        + work.fp16_operations
+        + work.integer_operations
+        + work.expansion_operations
+    )
     fast_lanes = (
         work.fp32_operations / (facts.fp32_per_lane if packs_fp32 else 1)
         + work.fp16_operations / (facts.fp16_per_lane if packs_fp16 else 1)

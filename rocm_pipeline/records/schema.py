@@ -19,7 +19,7 @@ class _Names(TypeDecorator[tuple[str, ...]]):
     impl = JSON
     cache_ok = True
 
-    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> tuple[str, ...]:
+    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002
         return tuple(value or ())
 
 

@@ -92,19 +92,29 @@ class ArtefactIOManager(dg.IOManager):
         self._artefacts = artefacts
 
     def handle_output(self, context: dg.OutputContext, obj: BaseModel) -> None:
-        digest = self._artefacts.save(_name(context), obj)
-        context.add_output_metadata({"sha256": digest})
+        if context.has_asset_key:
+            name = pointer(context.asset_key.to_user_string(), context.asset_partition_key)
+        else:
+            name = _between(context)
+        context.add_output_metadata({"sha256": self._artefacts.save(name, obj)})
 
     def load_input(self, context: dg.InputContext) -> BaseModel:
+        if context.has_asset_key:
+            name = pointer(context.asset_key.to_user_string(), context.asset_partition_key)
+            return self._artefacts.load(name, _model(context.dagster_type))
         upstream = context.upstream_output
         assert upstream is not None
         # A fan-in's own type is the list; each part is of the type that its op declared.
-        declared = context.dagster_type if upstream.has_asset_key else upstream.dagster_type
-        model: Any = declared.typing_type if declared is not None else None
-        return self._artefacts.load(_name(upstream), model)
+        return self._artefacts.load(_between(upstream), _model(upstream.dagster_type))
 
 
-def _name(context: dg.OutputContext) -> str:
-    if context.has_asset_key:
-        return pointer("/".join(context.asset_key.path), context.partition_key)
-    return "/".join(("runs", *context.get_identifier()))
+def _between(output: dg.OutputContext) -> str:
+    """Return the name of a value that one op of a run hands to another."""
+    return "/".join(("runs", *output.get_identifier()))
+
+
+def _model(declared: dg.DagsterType | None) -> type[BaseModel]:
+    model: Any = declared.typing_type if declared is not None else None
+    assert isinstance(model, type)
+    assert issubclass(model, BaseModel)
+    return model

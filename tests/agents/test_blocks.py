@@ -41,6 +41,14 @@ def test_a_text_that_closes_another_prompts_block_does_not_close_its_own() -> No
     assert "evil" in blocks["FILE: a.md"]
 
 
+@pytest.mark.parametrize("text", ["x", "```\n", "a ````` b", "`````\n```\n"])
+def test_the_fence_is_longer_than_any_in_the_text(text: str) -> None:
+    lines = quote(Block("TASK", "", text), "0" * 16).split("\n")
+    assert lines[1] == lines[-2]
+    assert set(lines[1]) == {"`"}
+    assert lines[1] not in text
+
+
 def test_the_marker_depends_on_every_name_and_text() -> None:
     first = (Block("A", "", "x"), Block("B", "", "y"))
     others = [

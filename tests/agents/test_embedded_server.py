@@ -101,9 +101,9 @@ def test_generate_answers_like_chat(client: ollama.Client, messages: list[ollama
     whole = client.generate(MODEL, prompt, system=system, options={"seed": 5})
     parts = list(client.generate(MODEL, prompt, system=system, options={"seed": 5}, stream=True))
     assert whole.response == chat.message.content
-    assert "".join(part.response for part in parts) == whole.response
-    _check_counts(whole, whole.response)
-    _check_counts(parts[-1], whole.response)
+    assert "".join(part.response or "" for part in parts) == whole.response
+    _check_counts(whole, whole.response or "")
+    _check_counts(parts[-1], whole.response or "")
 
 
 def test_the_async_client_works(server: EmbeddedServer, messages: list[ollama.Message]) -> None:
@@ -270,6 +270,20 @@ def test_a_client_that_hangs_up_does_not_disturb_others(
             head = f"POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body)
     assert client.chat(MODEL, messages).done is True
+
+
+def test_a_defect_of_its_own_is_a_500_and_the_server_lives_on(
+    client: ollama.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(prompt: str, seed: int) -> Reply:
+        raise RuntimeError(f"planted: {prompt} {seed}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rocm_pipeline.agents.embedded.service.answer", broken)
+        with pytest.raises(ollama.ResponseError, match="embedded agent failed") as error:
+            client.generate(MODEL, "x")
+    assert error.value.status_code == 500
+    assert client.generate(MODEL, "x").done is True
 
 
 def test_many_at_once_are_all_answered(

@@ -31,9 +31,7 @@ def a_target(name: str = "row_softmax") -> Target:
 
 def a_candidate(target: Target, note: str = "") -> Candidate:
     source = target.baseline.source + (f"// {note}\n" if note else "")
-    return Candidate(
-        target=target.name, source=source, launch_plan=target.baseline.launch_plan
-    )
+    return Candidate(target=target.name, source=source, launch_plan=target.baseline.launch_plan)
 
 
 def an_exchange(task: Task, round: int = 1) -> Exchange:

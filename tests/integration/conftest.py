@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from rocm_pipeline.integration.package import OperatorPackage, generate
-from rocm_pipeline.integration.verify import KernelLibraries
 from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.emulator import Emulator, TorchLibrary
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.targets.library import load
 from rocm_pipeline.targets.spec import Target
 
 OPERATORS = Path(__file__).parent / "operators"
 
-LibrariesOf = Callable[[Target], KernelLibraries]
+LibrariesOf = Callable[[Target], TorchLibrary]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,9 +68,12 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def libraries_of() -> LibrariesOf:
-    def libraries(target: Target) -> KernelLibraries:
-        folder = Path("/tmp/integ") / target.name
-        return KernelLibraries(folder / "emulator_runtime.so", folder / "kernel.so")
+def libraries_of(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> LibrariesOf:
+    """Build the baseline kernels of a target for the CPU, once a session."""
+    emulator = Emulator(sandbox, tmp_path_factory.mktemp("builds"))
+
+    def libraries(target: Target) -> TorchLibrary:
+        kernels = target.kernel_names(target.baseline.launch_plan)
+        return emulator.library_for_torch(target.baseline.source, kernels)
 
     return libraries

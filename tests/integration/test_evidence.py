@@ -71,4 +71,4 @@ def test_a_failure_needs_a_message_and_carries_no_figure() -> None:
 def test_a_missing_check_is_refused() -> None:
     whole = evidence()
     with pytest.raises(ValueError, match="every check"):
-        OperatorEvidence(**{**dict(whole), "checks": whole.checks[1:]})
+        OperatorEvidence.model_validate({**dict(whole), "checks": whole.checks[1:]})

@@ -7,6 +7,10 @@ from .conftest import builtin, changed, honest_operator
 
 LAUNCH = '    launch({"x": x}, {}, {}, {"y": y})\n'
 PUBLIC = "    return forward(x)\n"
+CATCHING = "    try:\n        return forward(x)\n    except ValueError:\n        return x\n"
+EXTENSION = "import torch\nimport torch.utils.cpp_extension\n"
+OPCHECK = "    torch.library.opcheck = abs\n"
+VARIADIC = "def row_softmax(x: Tensor, *more)"
 
 
 @pytest.mark.parametrize("name", ["row_softmax", "flash_attention", "vae_decoder_block"])
@@ -18,7 +22,7 @@ def test_an_honest_operator_breaks_no_rule(name: str) -> None:
     ("old", "new", "complaint"),
     [
         ("import torch\n", "import torch\nimport os\n", "imports 'os'"),
-        ("import torch\n", "import torch\nimport torch.utils.cpp_extension\n", "imports 'torch.utils"),
+        ("import torch\n", EXTENSION, "imports 'torch.utils"),
         ("import torch\n", "import torch\nfrom torch import hub\n", "imports 'hub'"),
         ("import torch\n", "import torch\nfrom torch import *\n", "imports '*'"),
         ("import torch\n", "import torch\nfrom . import runtime\n", "imports from '.'"),
@@ -33,9 +37,9 @@ def test_an_honest_operator_breaks_no_rule(name: str) -> None:
         (PUBLIC, "    torch._C\n" + PUBLIC, "attribute '_C'"),
         (PUBLIC, "    torch.save(x, 'x')\n" + PUBLIC, "attribute 'save'"),
         (PUBLIC, "    x.numpy().tofile('x')\n" + PUBLIC, "attribute 'tofile'"),
-        (PUBLIC, "    torch.library.opcheck = abs\n" + PUBLIC, "assigns to the attribute 'opcheck'"),
+        (PUBLIC, OPCHECK + PUBLIC, "assigns to the attribute 'opcheck'"),
         (PUBLIC, "    torch.autograd.gradcheck = abs\n" + PUBLIC, "assigns to the attribute"),
-        (PUBLIC, "    try:\n        return forward(x)\n    except ValueError:\n        return x\n", "catches"),
+        (PUBLIC, CATCHING, "catches"),
         (PUBLIC, "    class A:\n        pass\n" + PUBLIC, "defines a class"),
         ("def setup_context", "torch.manual_seed(0)\n\ndef setup_context", "at the top level"),
         ("def setup_context", "y = torch.ones(1)\n\ndef setup_context", "at the top level"),
@@ -43,7 +47,7 @@ def test_an_honest_operator_breaks_no_rule(name: str) -> None:
         (LAUNCH, LAUNCH + "    y = torch.softmax(x, -1)\n", "calls 'softmax'"),
         (LAUNCH, LAUNCH + "    y = x.softmax(-1)\n", "calls 'softmax'"),
         ("def row_softmax(x: Tensor)", "def softmax(x: Tensor)", "no function 'row_softmax'"),
-        ("def row_softmax(x: Tensor)", "def row_softmax(x: Tensor, *more)", "exactly the parameters"),
+        ("def row_softmax(x: Tensor)", VARIADIC, "exactly the parameters"),
         ("rocm_pipeline::row_softmax", "aten::softmax", "no function 'forward'"),
         ("mutates_args=()", 'mutates_args=("x",)', "no function 'forward'"),
         ("    return forward(x)\n", "    return forward(x\n", "not Python"),

@@ -124,6 +124,7 @@ def test_a_file_of_the_machine_cannot_be_included(toolchain: Toolchain, tmp_path
 def test_a_template_bomb_ends_as_an_outcome_not_an_exception(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    toolchain = Toolchain(sandbox, tmp_path)
     monkeypatch.setattr(module, "_LIMITS", replace(module._LIMITS, wall_seconds=1.0))  # pyright: ignore[reportPrivateUsage]
     bomb = """\
 template <int N, unsigned long M> constexpr unsigned long walk() {
@@ -131,7 +132,7 @@ template <int N, unsigned long M> constexpr unsigned long walk() {
 }
 constexpr unsigned long answer = walk<40, 1>();
 """
-    build = Toolchain(sandbox, tmp_path).compile(bomb, "gfx942")
+    build = toolchain.compile(bomb, "gfx942")
 
     assert build.status is Status.TIMEOUT
     assert not [path for path in tmp_path.rglob("*") if path.is_file()], "must not be remembered"

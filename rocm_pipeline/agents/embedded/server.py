@@ -15,6 +15,7 @@ from rocm_pipeline.agents.embedded.service import Service, Stream
 _LOG = logging.getLogger(__name__)
 MAX_BODY = 8 << 20
 """Bytes of a request; several times the largest prompt."""
+_Call = Callable[[dict[str, Any]], str | dict[str, Any] | Stream]
 _IDLE_SECONDS = 60
 """After this long without a byte a connection is closed."""
 
@@ -76,25 +77,29 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, verb: str) -> None:
         try:
+            self._respond(verb)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # the client hung up, or sent nothing for too long
+
+    def _respond(self, verb: str) -> None:
+        path = self.path.partition("?")[0]
+        try:
             body = self._body()
-            path = self.path.partition("?")[0]
-            if (verb, path) == ("GET", "/"):
-                self._send(200, "text/plain; charset=utf-8", b"Ollama is running")
-                return
             result = self._route(verb, path)(body)
         except BadRequestError as error:
             self._send_json(error.status, {"error": str(error)})
         except (ConnectionError, TimeoutError):
-            self.close_connection = True
+            raise
         except Exception:
-            _LOG.exception("the embedded agent failed on %s %s", verb, self.path)
+            _LOG.exception("the embedded agent failed on %s %s", verb, path)
             self._send_json(500, {"error": "the embedded agent failed; its log says why"})
         else:
             self._deliver(result)
 
-    def _route(self, verb: str, path: str) -> Callable[[dict[str, Any]], dict[str, Any] | Stream]:
+    def _route(self, verb: str, path: str) -> _Call:
         service = self._service
-        routes: dict[tuple[str, str], Callable[[dict[str, Any]], dict[str, Any] | Stream]] = {
+        routes: dict[tuple[str, str], _Call] = {
+            ("GET", "/"): lambda _: "Ollama is running",
             ("GET", "/api/version"): lambda _: {"version": VERSION},
             ("GET", "/api/tags"): lambda _: service.tags(),
             ("GET", "/api/ps"): lambda _: service.loaded(),
@@ -125,14 +130,13 @@ class _Handler(BaseHTTPRequestHandler):
             raise BadRequestError(400, "the request is not a JSON object")
         return data
 
-    def _deliver(self, result: dict[str, Any] | Stream) -> None:
-        try:
-            if isinstance(result, dict):
-                self._send_json(200, result)
-            else:
-                self._send_lines(result.lines)
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
+    def _deliver(self, result: str | dict[str, Any] | Stream) -> None:
+        if isinstance(result, str):
+            self._send(200, "text/plain; charset=utf-8", result.encode())
+        elif isinstance(result, dict):
+            self._send_json(200, result)
+        else:
+            self._send_lines(result.lines)
 
     def _send_json(self, status: int, document: dict[str, Any]) -> None:
         self._send(status, "application/json; charset=utf-8", json.dumps(document).encode())

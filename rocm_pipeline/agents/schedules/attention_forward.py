@@ -26,6 +26,8 @@ _KNOBS = {
     "pad": (0, 1),
     # keys and values take turns in one LDS buffer
     "share": (0, 1),
+    # what LDS holds as fp32: 0 nothing of an fp16 input, 1 the queries, 2 keys and values too
+    "wide": (0, 1, 2),
     # steps of the inner products unrolled
     "unroll": (1, 2, 4),
 }
@@ -62,10 +64,16 @@ def _rows_for(schedule: Schedule, head: int) -> int:
 
 def _lds_bytes(schedule: Schedule, dtype: DType, head: int, keys: int) -> int:
     queries = schedule["groups"] * _rows_for(schedule, head)
+    query_size = 4 if schedule["wide"] >= 1 else dtype.itemsize
+    key_size = 4 if schedule["wide"] >= 2 else dtype.itemsize
     padding = 16 if schedule["pad"] else 0
-    pitch = head * dtype.itemsize + padding
-    values = 0 if schedule["share"] else keys * head * dtype.itemsize
-    return (queries + keys) * pitch + values + queries * (4 * keys + padding)
+    values = 0 if schedule["share"] else keys * head * key_size
+    return (
+        queries * (head * query_size + padding)
+        + keys * (head * key_size + padding)
+        + values
+        + queries * (4 * keys + padding)
+    )
 
 
 def _keys_for(schedule: Schedule, dtype: DType, head: int) -> int | None:
@@ -152,6 +160,16 @@ _MOVES = (
         "let keys and values take turns in LDS, so that more blocks fit",
     ),
     Move(
+        frozenset({Cue.ARITHMETIC}),
+        {"wide": 1},
+        "convert to single precision once, on the way into LDS, instead of at every use",
+    ),
+    Move(
+        frozenset({Cue.LOW_OCCUPANCY, Cue.TOO_LARGE}),
+        {"wide": -1},
+        "keep the element type of the input in LDS, so that more blocks fit",
+    ),
+    Move(
         frozenset({Cue.LATENCY, Cue.ARITHMETIC}),
         {"unroll": 1},
         "unroll the inner products further",
@@ -185,10 +203,10 @@ FAMILY = Family(
     fits=_fits,
     starts={
         "wide": {
-            "lanes": 16, "groups": 16, "rows": 4, "keys": 32, "pad": 0, "share": 0, "unroll": 1,
+            "lanes": 16, "groups": 16, "rows": 4, "keys": 32, "pad": 0, "share": 0, "wide": 0, "unroll": 1,
         },
         "lean": {
-            "lanes": 16, "groups": 8, "rows": 1, "keys": 16, "pad": 0, "share": 0, "unroll": 1,
+            "lanes": 16, "groups": 8, "rows": 1, "keys": 16, "pad": 0, "share": 0, "wide": 0, "unroll": 1,
         },
     },
     moves=_MOVES,

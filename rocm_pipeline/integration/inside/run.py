@@ -11,8 +11,8 @@ import torch._dynamo
 import torch.testing._internal.optests
 
 from rocm_pipeline.integration.inside import checks
-from rocm_pipeline.integration.inside.operator import BOX, JOB
 from rocm_pipeline.integration.inside.process import in_own_process
+from rocm_pipeline.integration.inside.subject import BOX, JOB
 from rocm_pipeline.integration.job import (
     JOB_FILE,
     RESULTS_FILE,
@@ -41,7 +41,3 @@ def _write(path: Path, text: str) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
-
-
-if __name__ == "__main__":
-    main()

@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -227,6 +228,7 @@ class _Emulator:
         # the kernels find the runtime's functions among the global symbols
         self._runtime = ctypes.CDLL(str(folder / "emulator_runtime.so"), mode=ctypes.RTLD_GLOBAL)
         self._kernels = ctypes.CDLL(str(folder / "kernel.so"))
+        self._one_at_a_time = threading.Lock()
 
     def start(
         self,
@@ -237,12 +239,13 @@ class _Emulator:
         arguments: list[Any],
     ) -> None:
         function = getattr(self._kernels, f"hip_emulator_launch_{kernel}")
-        stopped = function(
-            (ctypes.c_uint * 3)(*grid),
-            (ctypes.c_uint * 3)(*block),
-            ctypes.c_size_t(shared_bytes),
-            _addresses(arguments),
-        )
+        with self._one_at_a_time:
+            stopped = function(
+                (ctypes.c_uint * 3)(*grid),
+                (ctypes.c_uint * 3)(*block),
+                ctypes.c_size_t(shared_bytes),
+                _addresses(arguments),
+            )
         if stopped:
             raise RuntimeError(f"kernel {kernel} did not run to its end (code {stopped})")
 

@@ -90,7 +90,7 @@ class EmulatorBuild:
                 name: tuple(Parameter(ParameterKind(p["kind"]), p["size"]) for p in parameters)
                 for name, parameters in fields["kernels"].items()
             },
-            sites=tuple(Site(**{**s, "kind": SiteKind(s["kind"])}) for s in fields["sites"]),
+            sites=tuple(Site(SiteKind(s.pop("kind")), **s) for s in fields["sites"]),
             variables=tuple(Variable(**variable) for variable in fields["variables"]),
             operations=tuple(fields["operations"]),
         )

@@ -232,11 +232,11 @@ class _Instrumenter:
             if root == address:
                 return []
             number = self._site(instruction, site_kind, size, 1, root)
-            extent = _extent(first_type(self._definitions[root].text.split(" alloca ")[1] + " "))
+            extent = _extent(_after(self._definitions[root], "alloca"))
             return [
                 _plain(
                     f"  call void @hip_emulator_private_access(ptr {address}, ptr {root}, "
-                    f"i64 {extent.rstrip(',')}, i32 {number})"
+                    f"i64 {extent}, i32 {number})"
                 )
             ]
         number = self._site(instruction, site_kind, size, alignment, root)
@@ -267,9 +267,7 @@ class _Instrumenter:
         if root.startswith("%"):
             return []
         number = self._site(instruction, kind, 0, 1, root)
-        return [
-            _plain(f"  call void @hip_emulator_range(ptr {address}, i64 {size}, i32 {number})")
-        ]
+        return [_plain(f"  call void @hip_emulator_range(ptr {address}, i64 {size}, i32 {number})")]
 
     def _site(
         self, instruction: Instruction, kind: SiteKind, size: int, alignment: int, root: str
@@ -285,7 +283,7 @@ class _Instrumenter:
             if definition is None:
                 return ""
             if definition.opcode == "alloca":
-                return address
+                return address if "align" in definition.parts[1] else ""
             if definition.opcode != "getelementptr":
                 return ""
             address = definition.parts[1].strip().removeprefix("ptr ")

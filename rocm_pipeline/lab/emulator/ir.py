@@ -14,7 +14,8 @@ _INSTRUCTION = re.compile(
     r'  (?:(?P<result>%[\w.$-]+|%"[^"]*") = )?(?:(?:tail|musttail|notail) )?(?P<opcode>[a-z]\w*)'
 )
 _LOCATION = re.compile(r"!(\d+) = (?:distinct )?!DILocation\(line: (\d+)")
-_DEBUG = re.compile(r", !dbg !(\d+)")
+_DEBUG = re.compile(r",? !dbg !(\d+)")
+_METADATA = re.compile(r", ![\w.]+ !\d+")
 _SYMBOL = re.compile(r'ptr (@[\w.$]+|@"[^"]*")')
 _VECTOR = re.compile(r"<(\d+) x (.+)>")
 _SCALAR_BITS = {"half": 16, "bfloat": 16, "float": 32, "double": 64, "ptr": 64}
@@ -62,20 +63,19 @@ class Module:
 
     def text(self) -> str:
         """The module as text; without debug information, which is not needed any more."""
-        lines = [line for line in self.outside if not line.startswith(("!", "attributes"))]
+        lines = [_DEBUG.sub("", line) for line in self.outside if not line.startswith("!")]
         for function in self.functions:
-            lines.append(_DEBUG_OF_FUNCTION.sub("", function.header))
+            lines.append(_DEBUG.sub("", function.header))
             for block in function.blocks:
                 if block.label is not None:
                     lines.append(block.label)
-                lines += [_METADATA.sub("", each.text) for each in block.instructions]
+                lines += [
+                    _METADATA.sub("", each.text)
+                    for each in block.instructions
+                    if "(metadata " not in each.text
+                ]
             lines.append("}")
-        lines += [line for line in self.outside if line.startswith("attributes")]
         return "\n".join(lines) + "\n"
-
-
-_DEBUG_OF_FUNCTION = re.compile(r" !dbg !\d+")
-_METADATA = re.compile(r"(?:, ![\w.]+ !\d+)+(?=$|,? \[)")
 
 
 def parse_module(text: str) -> Module:

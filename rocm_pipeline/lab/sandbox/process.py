@@ -16,6 +16,12 @@ from rocm_pipeline.lab.sandbox.model import Limits
 _READ_BYTES = 1 << 16
 _DEATH_SECONDS = 10.0
 
+# bubblewrap asks to die with its parent only once the sandbox is set up, so a harness killed in
+# the milliseconds before would leave the command running. The command therefore reports first,
+# and starts only when the harness answers: end of file means that there is no harness.
+_REPORT, _ANSWER = b"ready\n", b"start\n"
+_ON_ANSWER = ["/bin/sh", "-c", 'echo ready; read -r answer || exit 1; exec "$@" < /dev/null', "sh"]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -58,9 +64,9 @@ def execute(
     """
     with contextlib.ExitStack() as stack:
         seccomp_fd = stack.enter_context(_memory_file(seccomp))
-        status_read, status_write = os.pipe()
+        status_read, status_write = _status_pipe()
         stack.callback(os.close, status_read)
-        with os.fdopen(status_write, "wb"):
+        with os.fdopen(status_write, "r+b", buffering=0):
             fds = ["--seccomp", str(seccomp_fd), "--json-status-fd", str(status_write)]
             # By descriptor, because the options name host paths and the sandbox can read
             # /proc/1/cmdline.
@@ -68,7 +74,7 @@ def execute(
             began = time.monotonic()
             process = _start(
                 bwrap,
-                ["bwrap", "--args", str(options_fd), "--", *argv],
+                ["bwrap", "--args", str(options_fd), "--", *_ON_ANSWER, *argv],
                 uid=uid,
                 inherited=[seccomp_fd, options_fd, status_write],
             )
@@ -82,7 +88,7 @@ def _start(
     return subprocess.Popen(
         argv,
         executable=bwrap,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd="/",
@@ -103,17 +109,21 @@ class _Watch:
     def __init__(
         self, process: "subprocess.Popen[bytes]", status_fd: int, began: float, limits: Limits
     ) -> None:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         self._process = process
         self._began = began
         self._deadline = began + limits.wall_seconds
-        self._stdout = _Capture(limits.output_bytes)
+        self._stdout = _Capture(len(_REPORT) + limits.output_bytes)
         self._stderr = _Capture(limits.output_bytes)
         self._status = _Capture(_READ_BYTES)
         self._status_fd = status_fd
+        self._stdin_fd = process.stdin.fileno()
+        self._stdout_fd = process.stdout.fileno()
+        self._answered = False
         self._pipes = {
-            process.stdout.fileno(): self._stdout,
+            self._stdout_fd: self._stdout,
             process.stderr.fileno(): self._stderr,
             status_fd: self._status,
         }
@@ -129,7 +139,7 @@ class _Watch:
         self._drain()
         return Outcome(
             exit_code=None if timed_out else self._reported("exit-code"),
-            stdout=bytes(self._stdout.kept),
+            stdout=bytes(self._stdout.kept[len(_REPORT) :]),
             stderr=bytes(self._stderr.kept),
             truncated=self._stdout.truncated or self._stderr.truncated,
             timed_out=timed_out,
@@ -160,7 +170,16 @@ class _Watch:
         self._pipes[fd].add(data)
         if fd == self._status_fd:
             self._hold_init()
+        if fd == self._stdout_fd and not self._answered:
+            self._answer()
         return bool(data)
+
+    def _answer(self) -> None:
+        if self._stdout.kept.startswith(_REPORT):
+            self._answered = True
+            # It may have been killed meanwhile.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._stdin_fd, _ANSWER)
 
     def _hold_init(self) -> None:
         pid = self._reported("child-pid")
@@ -214,6 +233,17 @@ class _Watch:
                 if key in document:
                     return int(document[key])
         return None
+
+
+def _status_pipe() -> tuple[int, int]:
+    """A pipe whose write end reads as well, so that a write never fails for want of a reader.
+
+    It would end bubblewrap when the harness has died, and its half-made sandbox would wait for it
+    for ever.
+    """
+    read, write = os.pipe()
+    os.close(write)
+    return read, os.open(f"/proc/self/fd/{read}", os.O_RDWR | os.O_CLOEXEC)
 
 
 def _joined(words: Sequence[str]) -> bytes:

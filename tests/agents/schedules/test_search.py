@@ -1,5 +1,6 @@
 """The search: led by feedback, deterministic, never the same schedule twice."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,10 +140,11 @@ def test_a_history_of_another_family_is_ignored(softmax: Target) -> None:
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_it_never_repeats_until_all_were_tried(softmax: Target, seed: int) -> None:
-    every = list(schedules_of(SOFTMAX, softmax))
+    small = replace(SOFTMAX, knobs={**SOFTMAX.knobs, "block": (64, 256), "rows": (1, 4)})
+    every = list(schedules_of(small, softmax))
     history: list[Tried] = []
-    while step := next_step(SOFTMAX, softmax, history, "wide", seed):
-        assert SOFTMAX.allows(softmax, step.schedule)
+    while step := next_step(small, softmax, history, "wide", seed):
+        assert small.allows(softmax, step.schedule)
         assert step.schedule not in [entry.schedule for entry in history]
         speedup = 1.0 + len(history) % 5
         history.append(Tried(dict(step.schedule), "PASSED", speedup=speedup))

@@ -5,6 +5,7 @@
 #include "shadow.h"
 #include "sites.h"
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // Call first. `check_races` is off for samples of large launches, where bounds are enough.
@@ -48,3 +49,4 @@ void hip_emulator_totals(uint64_t* totals) {
 
 const SiteTraffic* hip_emulator_site_traffic() { return site_traffic; }
 }
+#pragma GCC visibility pop

@@ -11,7 +11,7 @@ static void on_crash(int signal, void*, void*) {
         Place place;
         // The finding says which fault it was.
         place.extent = signal;
-        report(Kind::crash, last_site, place, nullptr);
+        report(Kind::crash, last_site, place);
     }
     _exit(exit_crashed);
 }

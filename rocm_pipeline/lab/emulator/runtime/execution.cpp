@@ -111,9 +111,10 @@ static bool release_barrier() {
     for (unsigned i = 0; i < launch.lanes; ++i) {
         Lane& lane = lanes[i];
         if (lane.state == State::done) {
-            done = &lane;
+            if (!done) done = &lane;
         } else if (waiting && waiting->site != lane.site) {
-            report_divergence(Kind::different_barriers, *waiting, lane);
+            report(
+                Kind::different_barriers, {&lane, lane.site}, Place{}, {waiting, waiting->site});
             stopped = true;
             return false;
         } else {
@@ -121,7 +122,7 @@ static bool release_barrier() {
         }
     }
     if (waiting && done) {
-        report_divergence(Kind::missed_barrier, *waiting, *done);
+        report(Kind::missed_barrier, {waiting, waiting->site}, Place{}, {done, 0});
         stopped = true;
     }
     if (!waiting || stopped) return false;
@@ -146,6 +147,7 @@ static void run_block(const unsigned* block) {
         for (unsigned i = 0; i < launch.waves && !stopped; ++i)
             run_wave(settings.reverse ? launch.waves - 1 - i : i);
     } while (!stopped && release_barrier());
+    shadow_end_block();
 }
 
 // Block number `i` of those to run: all of them, or a sample spread evenly over the grid.

@@ -49,7 +49,7 @@ extern Lane* current;
 // Blocks and waves that began, and barriers that the block passed, in this launch.
 extern uint64_t blocks_run, waves_run, barriers_passed;
 
-extern "C" unsigned hip_emulator_indices[12];
+extern "C" EXPORTED unsigned hip_emulator_indices[12];
 
 // Runs the launch; false when it was stopped.
 bool run_launch(const unsigned* grid, const unsigned* block);

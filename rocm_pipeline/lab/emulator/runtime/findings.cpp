@@ -35,19 +35,18 @@ struct Line {
 
 }  // namespace
 
-static void emit(
-    Kind kind, int site, const Lane& lane, const Place& place, const Lane* other, int other_site) {
+static void emit(Kind kind, const Party& self, const Place& place, const Party& other) {
     static const unsigned nobody[3] = {0, 0, 0};
     ++findings_written;
     Line line;
     line.add(static_cast<int>(kind));
     line.add(launch_number);
-    line.add(site);
+    line.add(self.site);
     line.add(hip_emulator_indices + 3);
-    line.add(lane.thread);
-    line.add(other ? 1 : 0);
-    line.add(other ? other->thread : nobody);
-    line.add(other_site);
+    line.add(self.lane->thread);
+    line.add(other.lane ? 1 : 0);
+    line.add(other.lane ? other.lane->thread : nobody);
+    line.add(other.site);
     line.add(static_cast<int>(place.space));
     line.add(place.object);
     line.add(place.offset);
@@ -57,12 +56,11 @@ static void emit(
     write(output, line.text, line.length);
 }
 
-void report(Kind kind, int site, const Place& place, const Lane* other) {
-    if (output < 0 || findings_written >= most_findings || reported_before(site, kind)) return;
-    emit(kind, site, *current, place, other, 0);
+void report(Kind kind, const Party& self, const Place& place, const Party& other) {
+    if (output < 0 || findings_written >= most_findings || reported_before(self.site, kind)) return;
+    emit(kind, self, place, other);
 }
 
-void report_divergence(Kind kind, const Lane& waiting, const Lane& other) {
-    if (output < 0 || reported_before(waiting.site, kind)) return;
-    emit(kind, waiting.site, waiting, Place{}, &other, other.site);
+void report(Kind kind, int site, const Place& place) {
+    report(kind, Party{current, site}, place, Party{nullptr, 0});
 }

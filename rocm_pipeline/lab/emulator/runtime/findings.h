@@ -37,6 +37,11 @@ extern int findings_written;
 void findings_to(int fd);
 void findings_begin_launch(int number);
 
-// `other` is the work-item on the other side of a race, or null.
-void report(Kind kind, int site, const Place& place, const Lane* other);
-void report_divergence(Kind kind, const Lane& waiting, const Lane& other);
+// The side of an event that the finding is about, and the other side of a race or barrier.
+struct Party {
+    const Lane* lane;  // null when it is not known
+    int site;
+};
+
+void report(Kind kind, const Party& self, const Place& place, const Party& other);
+void report(Kind kind, int site, const Place& place);  // by the current work-item, alone

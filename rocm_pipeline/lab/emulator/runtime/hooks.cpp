@@ -6,7 +6,7 @@
 #include "sites.h"
 
 static void stop_with(Kind kind, int site, const Place& place) {
-    report(kind, site, place, nullptr);
+    report(kind, site, place);
     stop_launch();
 }
 
@@ -50,6 +50,7 @@ static void check(char* place, uint64_t size, Access access, int site) {
         profile_access(region->space, place, size, access != Access::read, site);
 }
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 void hip_emulator_access(char* place, int site) {
@@ -123,6 +124,9 @@ void hip_emulator_atomic_end(void* place, int size, uint64_t bits) {
     memcpy(place, &bits, static_cast<size_t>(size));
 }
 
+// The constructor that -fsanitize=thread puts into every module calls it.
+void __tsan_init() {}
+
 int hip_emulator_launch(
     void (*kernel)(void**), void** arguments, const unsigned* grid, const unsigned* block,
     size_t shared_bytes) {
@@ -134,3 +138,4 @@ int hip_emulator_launch(
     return run_launch(grid, block) ? 0 : 1;
 }
 }
+#pragma GCC visibility pop

@@ -36,6 +36,9 @@ int sigaction(int signal, const signal_action* action, signal_action* old);
 int sigaltstack(const stack_description* stack, stack_description* old);
 }
 
+// For what kernels and the driver find by name; all else is hidden.
+#define EXPORTED __attribute__((visibility("default")))
+
 constexpr int protection_none = 0, protection_read_write = 3;
 constexpr int map_private = 0x02, map_anonymous = 0x20, map_no_reserve = 0x4000;
 

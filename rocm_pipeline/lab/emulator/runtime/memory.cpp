@@ -10,8 +10,9 @@ Region dynamic_lds = {nullptr, 0, nullptr, 2, Space::lds, dynamic_lds_object, tr
 char* arena;
 uint64_t arena_bytes;
 
-extern "C" alignas(256) char hip_emulator_dynamic_lds[most_dynamic_lds];
-alignas(256) char hip_emulator_dynamic_lds[most_dynamic_lds];
+extern "C" {
+EXPORTED alignas(256) char hip_emulator_dynamic_lds[most_dynamic_lds];
+}
 
 static Region buffers[most_regions];
 static unsigned buffer_count;

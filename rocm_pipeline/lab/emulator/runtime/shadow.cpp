@@ -31,30 +31,6 @@ Cell* new_cells(uint64_t bytes, unsigned shift) {
     return static_cast<Cell*>(reserve(((bytes >> shift) + 1) * sizeof(Cell)));
 }
 
-void shadow_begin_launch() {
-    if (!block_begins) {
-        block_begins = static_cast<uint32_t*>(reserve(most_ordered_blocks * sizeof(uint32_t)));
-        published = static_cast<uint32_t*>(reserve(most_ordered_blocks * sizeof(uint32_t)));
-    }
-    first_of_launch = interval + 1;
-    block_number = 0;
-}
-
-void shadow_begin_block() {
-    shadow_barrier();
-    first_of_block = interval;
-    fenced = acquired = false;
-    if (blocks_run > most_ordered_blocks) return;
-    block_number = blocks_run - 1;
-    block_begins[block_number] = interval;
-    published[block_number] = 0;
-}
-
-void shadow_barrier() {
-    ++interval;
-    memset(synchronised, 0, sizeof(synchronised));
-}
-
 static void restamp(const Lane& lane) {
     self = static_cast<uint64_t>(interval) << interval_shift |
            static_cast<uint64_t>(synchronised[lane.wave]) << synchronised_shift |
@@ -99,19 +75,77 @@ struct PendingWrite {
     char before[16];
     Kind kind;
     int site;
-    const Lane* other;
+    Party other;
+    Place where;
+};
+
+// A read of LDS that nobody had written yet. Whether it is a race with a work-item that runs later
+// or a read of nothing is known at the next barrier.
+struct EarlyRead {
+    const Cell* cell;
+    Party reader;
     Place where;
 };
 
 }  // namespace
 
+constexpr unsigned most_early_reads = 32;
 static PendingWrite pending;
+static EarlyRead early_reads[most_early_reads];
+static unsigned early_read_count;
+
+static void judge_early_reads() {
+    for (unsigned i = 0; i < early_read_count; ++i) {
+        const EarlyRead& read = early_reads[i];
+        Party writer = {&lanes[lane_of(read.cell->writer)], read.cell->writer_site};
+        if (interval_of(read.cell->writer) == interval && writer.lane != read.reader.lane)
+            report(Kind::race_read_write, read.reader, read.where, writer);
+        else
+            report(Kind::uninitialised_lds, read.reader, read.where, Party{nullptr, 0});
+    }
+    early_read_count = 0;
+}
+
+static void note_early_read(const Cell& cell, int site, const Place& where) {
+    // One for each site is enough for its finding.
+    for (unsigned i = 0; i < early_read_count; ++i)
+        if (early_reads[i].reader.site == site) return;
+    if (early_read_count < most_early_reads)
+        early_reads[early_read_count++] = {&cell, {current, site}, where};
+}
+
+void shadow_begin_launch() {
+    if (!block_begins) {
+        block_begins = static_cast<uint32_t*>(reserve(most_ordered_blocks * sizeof(uint32_t)));
+        published = static_cast<uint32_t*>(reserve(most_ordered_blocks * sizeof(uint32_t)));
+    }
+    first_of_launch = interval + 1;
+    block_number = 0;
+}
+
+void shadow_begin_block() {
+    shadow_barrier();
+    first_of_block = interval;
+    fenced = acquired = false;
+    if (blocks_run > most_ordered_blocks) return;
+    block_number = blocks_run - 1;
+    block_begins[block_number] = interval;
+    published[block_number] = 0;
+}
+
+void shadow_end_block() { judge_early_reads(); }
+
+void shadow_barrier() {
+    judge_early_reads();
+    ++interval;
+    memset(synchronised, 0, sizeof(synchronised));
+}
 
 static void settle() {
     if (!pending.active) return;
     pending.active = false;
     if (memcmp(pending.before, pending.place, pending.size) != 0)
-        report(pending.kind, pending.site, pending.where, pending.other);
+        report(pending.kind, {current, pending.site}, pending.where, pending.other);
 }
 
 void shadow_enter(const Lane& lane) { restamp(lane); }
@@ -123,6 +157,7 @@ static Kind race_kind(uint64_t stamp, Kind inside_block) {
 
 // Sub-word accesses make the shadow exact to the byte from here on.
 static void refine(Region& region, uint64_t capacity) {
+    judge_early_reads();
     Cell* fine = new_cells(capacity, 0);
     for (uint64_t i = 0; i < capacity; ++i) fine[i] = region.cells[i >> region.shift];
     munmap(region.cells, ((capacity >> region.shift) + 1) * sizeof(Cell));
@@ -138,8 +173,14 @@ static bool other_reader(uint64_t reader, bool global) {
            ((reader & several_lanes_flag) && synchronised_of(reader) == synchronised_of(self));
 }
 
-static const Lane* lane_of_reader(uint64_t reader) {
-    return lane_of(reader) == lane_of(self) ? nullptr : &lanes[lane_of(reader)];
+static Party last_writer(const Cell& cell) {
+    return {&lanes[lane_of(cell.writer)], cell.writer_site};
+}
+
+// With several readers only the last is known, and it may be this work-item.
+static Party last_reader(const Cell& cell) {
+    bool own = lane_of(cell.reader) == lane_of(self) && interval_of(cell.reader) == interval;
+    return {own ? nullptr : &lanes[lane_of(cell.reader)], cell.reader_site};
 }
 
 static uint64_t with_reader(uint64_t reader) {
@@ -155,40 +196,49 @@ static uint64_t with_reader(uint64_t reader) {
     return self | kept | (reader & several_lanes_flag) | (others ? several_lanes_flag : 0);
 }
 
+static bool unwritten(const Region& region, const Cell& cell) {
+    uint32_t needed = region.space == Space::global ? 1 : first_of_block;
+    return region.poisoned && interval_of(cell.writer) < needed;
+}
+
+static void check_unwritten(Region& region, Cell& cell, char* place, uint64_t size, int site) {
+    Place where = place_in(region, place, size);
+    if (region.space == Space::lds) note_early_read(cell, site, where);
+    else report(Kind::uninitialised_buffer, site, where);
+}
+
 static void check_read(Region& region, Cell& cell, char* place, uint64_t size, int site) {
-    bool global = region.space == Space::global;
-    uint64_t writer = cell.writer;
-    if (region.poisoned && interval_of(writer) < (global ? 1 : first_of_block)) {
-        Kind kind = global ? Kind::uninitialised_buffer : Kind::uninitialised_lds;
-        if (!global || settings.sample_blocks == 0)
-            report(kind, site, place_in(region, place, size), nullptr);
-    } else if (writer && unordered(writer, global)) {
+    if (unwritten(region, cell))
+        check_unwritten(region, cell, place, size, site);
+    else if (cell.writer && unordered(cell.writer, region.space == Space::global))
         report(
-            race_kind(writer, Kind::race_read_write), site, place_in(region, place, size),
-            &lanes[lane_of(writer)]);
-    }
+            race_kind(cell.writer, Kind::race_read_write), {current, site},
+            place_in(region, place, size), last_writer(cell));
     cell.reader = with_reader(cell.reader);
+    cell.reader_site = site;
+}
+
+// Keeps a meeting of two writes until it is known whether they differ.
+static void note_write(Region& region, const Cell& cell, char* place, uint64_t size, int site) {
+    if (pending.active) return;
+    Kind kind = race_kind(cell.writer, Kind::race_write_write);
+    pending = {true, place, size, {}, kind, site, last_writer(cell), place_in(region, place, size)};
+    memcpy(pending.before, place, size);
 }
 
 static void check_write(
     Region& region, Cell& cell, char* place, uint64_t size, int site, bool atomic) {
     bool global = region.space == Space::global;
-    uint64_t writer = cell.writer, reader = cell.reader;
-    if (reader && other_reader(reader, global)) {
+    if (atomic && unwritten(region, cell)) check_unwritten(region, cell, place, size, site);
+    if (cell.reader && other_reader(cell.reader, global))
         report(
-            race_kind(reader, Kind::race_read_write), site, place_in(region, place, size),
-            lane_of_reader(reader));
-    } else if (writer && unordered(writer, global) && !(atomic && (writer & atomic_flag))) {
-        Kind kind = race_kind(writer, Kind::race_write_write);
-        const Lane* other = &lanes[lane_of(writer)];
-        if (!pending.active) {
-            pending = {true, place, size, {}, kind, site, other, place_in(region, place, size)};
-            memcpy(pending.before, place, size);
-        }
-    }
-    if (atomic && region.poisoned && interval_of(writer) < (global ? 1 : first_of_block))
-        check_read(region, cell, place, size, site);
+            race_kind(cell.reader, Kind::race_read_write), {current, site},
+            place_in(region, place, size), last_reader(cell));
+    else if (cell.writer && unordered(cell.writer, global) &&
+             !(atomic && (cell.writer & atomic_flag)))
+        note_write(region, cell, place, size, site);
     cell.writer = self | (atomic ? atomic_flag : 0);
+    cell.writer_site = site;
 }
 
 void shadow_access(Region& region, char* place, uint64_t size, Access access, int site) {

@@ -8,6 +8,7 @@
 // `writer` and `reader` are the last of each kind; zero is nobody.
 struct Cell {
     uint64_t writer, reader;
+    int writer_site, reader_site;
 };
 
 enum class Access : uint8_t { read, write, atomic };
@@ -18,6 +19,7 @@ Cell* new_cells(uint64_t bytes, unsigned shift);
 
 void shadow_begin_launch();
 void shadow_begin_block();
+void shadow_end_block();
 void shadow_barrier();
 void shadow_wave_barrier(const Lane& lane);
 // The current work-item executed __threadfence().

@@ -1,0 +1,132 @@
+"""The compiler steps of the emulator: each runs in the sandbox, on a folder of its own."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.lab.emulator.build import BuildFailed
+from rocm_pipeline.lab.emulator.source import SOURCE_NAME
+from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, read_result, temporary_box
+
+_CLANG = "/toolchain/zig clang"
+_LINKER = "/toolchain/zig ld.lld"
+_LIMITS = Limits(wall_seconds=60, cpu_seconds=60)
+_MOST_BYTES = 64 << 20
+_MOST_MESSAGE = 6000
+
+# FMA, F16C and AVX2 for what half and fused arithmetic need; every x86-64 server since 2015.
+_MACHINES = {
+    "x86_64": "--target=x86_64-linux-gnu -march=x86-64-v3",
+    "aarch64": "--target=aarch64-linux-gnu -march=armv8.2-a+fp16",
+}
+_LANGUAGE = "-x c++ -std=c++17 -fPIC -fno-exceptions -fno-rtti -nostdinc -nostdinc++"
+# As the device compiler does arithmetic: contraction, no errno, halves computed as halves.
+_ARITHMETIC = "-ffp-contract=fast -fno-math-errno -Xclang -ffloat16-excess-precision=none"
+# The attribute of -fsanitize=thread keeps the optimiser from loads and stores that the program
+# does not make; its own hooks are off.
+_FAITHFUL = (
+    "-fno-delete-null-pointer-checks "
+    "-fsanitize=thread -mllvm -tsan-instrument-memory-accesses=0 "
+    "-mllvm -tsan-instrument-atomics=0 -mllvm -tsan-instrument-memintrinsics=0 "
+    "-mllvm -tsan-instrument-func-entry-exit=0"
+)
+_QUIET = "-w -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics"
+
+
+class CpuCompiler:
+    """clang of the `ziglang` wheel, for this machine's processor."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        machine = platform.machine()
+        if machine not in _MACHINES:
+            raise UserError(
+                f"the emulator runs on x86-64 and aarch64, not on {machine}",
+                where="emulator",
+                fix="Run it on one of these machines.",
+            )
+        self._sandbox = sandbox
+        self._machine = _MACHINES[machine]
+        self._readonly = {
+            "/toolchain": _ziglang_folder(),
+            "/include": Path(str(files("rocm_pipeline.lab") / "include")),
+        }
+        self._runtime = Path(str(files("rocm_pipeline.lab.emulator") / "runtime"))
+
+    @property
+    def identity(self) -> str:
+        """Hash of everything a build depends on beside the source: headers, runtime, compiler."""
+        digest = hashlib.sha256(f"ziglang {version('ziglang')} {self._machine}".encode())
+        here = Path(__file__).parent
+        for folder in (self._readonly["/include"], self._runtime, here):
+            for path in sorted(folder.rglob("*")):
+                if path.suffix in (".h", ".cpp", ".py"):
+                    digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def to_ir(self, source: str, wave: int, optimisation: str) -> str:
+        """Compile prepared source to optimised intermediate code; raises BuildFailed."""
+        script = (
+            f"{_CLANG} {self._machine} {_LANGUAGE} {optimisation} {_ARITHMETIC} {_FAITHFUL} "
+            f"{_QUIET} -fdeclspec -gline-tables-only -fno-vectorize -fno-slp-vectorize "
+            "-fconvergent-functions -I /include "
+            f"-DROCM_PIPELINE_WAVE={wave} -S -emit-llvm -o kernel.ll {SOURCE_NAME}"
+        )
+        return self._run({SOURCE_NAME: source}, script, "kernel.ll").decode()
+
+    def to_library(self, ir: str, optimisation: str) -> bytes:
+        """Turn intermediate code into a shared library."""
+        script = (
+            f"{_CLANG} {self._machine} -x ir {optimisation} -Xclang -disable-llvm-passes -fPIC "
+            f"{_QUIET} -c -o kernel.o kernel.ll && {_LINKER} -shared -o kernel.so kernel.o"
+        )
+        return self._run({"kernel.ll": ir}, script, "kernel.so")
+
+    def runtime(self, wave: int) -> bytes:
+        """Compile the emulator's runtime for one wave size."""
+        sources = {
+            path.name: path.read_text()
+            for path in sorted(self._runtime.iterdir())
+            if path.suffix in (".h", ".cpp")
+        }
+        script = (
+            f"set -e; for f in *.cpp; do {_CLANG} {self._machine} {_LANGUAGE} -O2 -ffreestanding "
+            f"-fvisibility=hidden -DROCM_PIPELINE_WAVE={wave} -Wall -Wextra -Werror "
+            f"-c -o $f.o $f; done; {_LINKER} -shared -o runtime.so *.o"
+        )
+        return self._run(sources, script, "runtime.so")
+
+    def _run(self, inputs: Mapping[str, str], script: str, result: str) -> bytes:
+        with temporary_box() as box:
+            for name, text in inputs.items():
+                (box / name).write_text(text)
+            completed = self._sandbox.run(
+                ["/bin/sh", "-c", script], box=box, readonly=self._readonly, limits=_LIMITS
+            )
+            if completed.returncode != 0:
+                raise BuildFailed(_message(completed))
+            return read_result(box, result, _MOST_BYTES)
+
+
+def _message(completed: Completed) -> str:
+    if completed.timed_out:
+        return f"the compiler did not finish within {_LIMITS.wall_seconds:.0f} seconds"
+    return (
+        completed.stderr[:_MOST_MESSAGE].strip()
+        or f"the compiler ended with {completed.returncode}"
+    )
+
+
+def _ziglang_folder() -> Path:
+    spec = find_spec("ziglang")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            "the package 'ziglang' is not installed; it carries the compiler",
+            where="emulator",
+            fix="Run: pip install ziglang==0.17.0",
+        )
+    return Path(next(iter(spec.submodule_search_locations)))

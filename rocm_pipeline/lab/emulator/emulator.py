@@ -1,0 +1,242 @@
+"""The emulator: builds kernels for the CPU and runs launch plans on it, checked."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from rocm_pipeline.lab.build_cache import BuildCache
+from rocm_pipeline.lab.emulator.arguments import check_arguments
+from rocm_pipeline.lab.emulator.build import EmulatorBuild
+from rocm_pipeline.lab.emulator.compiler import CpuCompiler
+from rocm_pipeline.lab.emulator.findings import Names, read_findings
+from rocm_pipeline.lab.emulator.instrumentation import instrument, number_collectives
+from rocm_pipeline.lab.emulator.ir import parse_module
+from rocm_pipeline.lab.emulator.job import Job, command, split_outputs, write_job
+from rocm_pipeline.lab.emulator.profile import (
+    LaunchProfile,
+    ProfiledLaunch,
+    profile_bytes,
+    read_profile,
+)
+from rocm_pipeline.lab.emulator.source import prepare
+from rocm_pipeline.lab.emulator.symbols import check_references, kernel_parameters
+from rocm_pipeline.lab.evidence import Finding, Status
+from rocm_pipeline.lab.sandbox import (
+    Completed,
+    Limits,
+    ResultRefused,
+    Sandbox,
+    read_result,
+    temporary_box,
+)
+from rocm_pipeline.targets.dtypes import Array
+from rocm_pipeline.targets.launch_plan import BoundPlan
+
+_MOST_FINDINGS_BYTES = 1 << 20
+_MOST_MESSAGE = 2000
+# Stacks, LDS, interpreter and libraries.
+_BASE_MEMORY = 1 << 30
+# A buffer's own bytes, its shadow (16 bytes for each element of 1 to 4 bytes), and the lines of
+# the profile.
+_MEMORY_FACTOR = 40
+
+
+@dataclass(frozen=True)
+class EmulatorRun:
+    """What came of one run.
+
+    PASSED means that every launch ran to its end with nothing found; whether the values are right
+    is judged elsewhere. `outputs` and `profiles` are empty unless it passed.
+    """
+
+    status: Status
+    findings: tuple[Finding, ...]
+    outputs: dict[str, Array]
+    profiles: tuple[LaunchProfile, ...]
+
+
+@dataclass(frozen=True)
+class TorchLibrary:
+    """A kernel library to load with ctypes, after its runtime (with RTLD_GLOBAL).
+
+    Each kernel is `int hip_emulator_launch_<kernel>(const unsigned grid[3], const unsigned
+    block[3], size_t shared_bytes, void** arguments)`, returning 0 when it ran to its end. It is
+    neither checked nor safe to call from two threads.
+    """
+
+    runtime: bytes
+    kernels: bytes
+
+
+class Emulator:
+    """Builds and runs kernels on the CPU, always in the sandbox; safe for several threads."""
+
+    def __init__(self, sandbox: Sandbox, cache: Path) -> None:
+        self._sandbox = sandbox
+        self._cache = BuildCache(cache)
+        self._compiler = CpuCompiler(sandbox)
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of runtime, headers and compiler: what a verdict depends on beside the kernel."""
+        return self._compiler.identity
+
+    def build(self, source: str, kernels: Sequence[str], wave: int) -> EmulatorBuild:
+        """Compile `kernels` of `source` for one wave size, 32 or 64; raises BuildFailed."""
+        key = self._key("build", source, *kernels, str(wave))
+        stored = self._cache.get(key)
+        if stored is not None:
+            return EmulatorBuild.from_bytes(stored)
+        module = parse_module(self._compiler.to_ir(prepare(source, kernels), wave, "-O1"))
+        check_references(module)
+        parameters = kernel_parameters(module, kernels)
+        tables = instrument(module, kernels)
+        build = EmulatorBuild(
+            library=self._compiler.to_library(module.text(), "-O1"),
+            wave=wave,
+            kernels=parameters,
+            sites=tuple(tables.sites),
+            variables=tuple(tables.variables),
+            operations=tuple(tables.operations),
+        )
+        self._cache.put(key, build.to_bytes())
+        return build
+
+    def library_for_torch(self, source: str, kernels: Sequence[str]) -> TorchLibrary:
+        """Compile for plain execution at full speed, wave size 64; raises BuildFailed."""
+        key = self._key("torch", source, *kernels)
+        library = self._cache.get(key)
+        if library is None:
+            module = parse_module(self._compiler.to_ir(prepare(source, kernels), 64, "-O2"))
+            check_references(module)
+            kernel_parameters(module, kernels)
+            number_collectives(module, kernels)
+            library = self._compiler.to_library(module.text(), "-O2")
+            self._cache.put(key, library)
+        return TorchLibrary(self._runtime(64), library)
+
+    def run(
+        self,
+        build: EmulatorBuild,
+        plan: BoundPlan,
+        buffers: Mapping[str, Array],
+        scalars: Mapping[str, np.generic],
+        *,
+        outputs: Sequence[str],
+        uninitialised: Sequence[str] = (),
+        reverse: bool = False,
+        sample_blocks: int | None = None,
+        profile: bool = False,
+        wall_seconds: float = 20,
+    ) -> EmulatorRun:
+        """Run every launch of `plan` and return what was found and written.
+
+        `buffers` holds every tensor and workspace; those in `uninitialised` must be written before
+        they are read. `scalars` holds symbols as int32 and scalars as float32. With
+        `sample_blocks` only so many blocks run, spread over the grid, and races are not checked.
+        """
+        mismatches = check_arguments(build, plan, buffers, scalars)
+        if mismatches:
+            return _failed(*mismatches)
+        job = Job(
+            build, plan, buffers, scalars, outputs, uninitialised, reverse, sample_blocks, profile
+        )
+        argv, readonly = command()
+        with temporary_box() as box:
+            write_job(job, self._runtime(build.wave), box)
+            completed = self._sandbox.run(
+                argv, box=box, readonly=readonly, limits=_limits(job, wall_seconds)
+            )
+            return _result(job, completed, box, wall_seconds)
+
+    def _runtime(self, wave: int) -> bytes:
+        key = self._key("runtime", str(wave))
+        library = self._cache.get(key)
+        if library is None:
+            library = self._compiler.runtime(wave)
+            self._cache.put(key, library)
+        return library
+
+    def _key(self, *parts: str) -> str:
+        return hashlib.sha256(json.dumps([self.identity, *parts]).encode()).hexdigest()
+
+
+def _limits(job: Job, wall_seconds: float) -> Limits:
+    size = job.buffer_bytes
+    return Limits(
+        wall_seconds=wall_seconds,
+        cpu_seconds=int(wall_seconds) + 2,
+        memory_bytes=_BASE_MEMORY + _MEMORY_FACTOR * size,
+        file_bytes=(64 << 20) + size,
+    )
+
+
+def _failed(*findings: Finding) -> EmulatorRun:
+    return EmulatorRun(findings[0].status, findings, {}, ())
+
+
+def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> EmulatorRun:
+    findings = read_findings(_text(box, "findings.txt"), _names(job))
+    if completed.timed_out:
+        findings.append(
+            Finding(
+                status=Status.TIMEOUT,
+                message=f"the kernels did not finish within {wall_seconds:g} seconds; a loop that "
+                "waits for another block never ends, because blocks run in any order",
+                kernel=job.plan.launches[0].kernel if len(job.plan.launches) == 1 else None,
+            )
+        )
+    elif not findings and completed.returncode != 0:
+        tail = completed.stderr.strip()[-_MOST_MESSAGE:]
+        findings.append(_crashed(f"the emulator process ended with {completed.returncode}: {tail}"))
+    if findings:
+        return _failed(*findings)
+    try:
+        return EmulatorRun(Status.PASSED, (), _outputs(job, box), _profiles(job, box))
+    except (ResultRefused, ValueError) as error:
+        return _failed(_crashed(f"the emulator process left no usable result: {error}"))
+
+
+def _crashed(message: str) -> Finding:
+    return Finding(status=Status.CRASHED, message=message)
+
+
+def _names(job: Job) -> Names:
+    return Names(job.build, job.plan, tuple(job.buffers.items()))
+
+
+def _text(box: Path, name: str) -> str:
+    try:
+        return read_result(box, name, _MOST_FINDINGS_BYTES).decode(errors="replace")
+    except ResultRefused:
+        return ""
+
+
+def _outputs(job: Job, box: Path) -> dict[str, Array]:
+    result = json.loads(read_result(box, "result.json", 1 << 16))
+    if result != {"launches": len(job.plan.launches)}:
+        raise ValueError("not every launch ran to its end")
+    expected = sum(job.buffers[name].nbytes for name in job.outputs)
+    return split_outputs(job, read_result(box, "outputs.bin", expected))
+
+
+def _profiles(job: Job, box: Path) -> tuple[LaunchProfile, ...]:
+    if not job.profile:
+        return ()
+    size = profile_bytes(job.build)
+    data = read_result(box, "profile.bin", size * len(job.plan.launches))
+    if len(data) != size * len(job.plan.launches):
+        raise ValueError(f"profile.bin has {len(data)} bytes")
+    return tuple(
+        read_profile(
+            job.build,
+            ProfiledLaunch(launch.kernel, launch.blocks, launch.threads),
+            data[number * size : (number + 1) * size],
+        )
+        for number, launch in enumerate(job.plan.launches)
+    )

@@ -1,0 +1,114 @@
+"""The files through which a run's parent and the driver in the sandbox talk."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from rocm_pipeline.lab.emulator.build import EmulatorBuild
+from rocm_pipeline.lab.emulator.instrumentation import site_table
+from rocm_pipeline.targets.dtypes import Array
+from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
+
+_DRIVER = "/driver.py"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: every launch of a plan over these buffers."""
+
+    build: EmulatorBuild
+    plan: BoundPlan
+    buffers: Mapping[str, Array]
+    scalars: Mapping[str, np.generic]
+    outputs: Sequence[str]
+    uninitialised: Sequence[str]
+    reverse: bool
+    sample_blocks: int | None
+    profile: bool
+
+    @property
+    def buffer_bytes(self) -> int:
+        return sum(array.nbytes for array in self.buffers.values())
+
+
+def write_job(job: Job, runtime: bytes, box: Path) -> None:
+    """Put everything the driver reads into `box`."""
+    (box / "runtime.so").write_bytes(runtime)
+    (box / "kernel.so").write_bytes(job.build.library)
+    (box / "sites.bin").write_bytes(site_table(job.build.sites))
+    with (box / "buffers.bin").open("wb") as file:
+        for array in job.buffers.values():
+            file.write(np.ascontiguousarray(array).data)
+    (box / "job.json").write_text(json.dumps(_description(job)))
+
+
+def split_outputs(job: Job, data: bytes) -> dict[str, Array]:
+    """Cut outputs.bin into the arrays it holds; raises ValueError if it has another length."""
+    arrays: dict[str, Array] = {}
+    begin = 0
+    for name in job.outputs:
+        like = job.buffers[name]
+        end = begin + like.nbytes
+        arrays[name] = np.frombuffer(data[begin:end], like.dtype).reshape(like.shape).copy()
+        begin = end
+    if begin != len(data):
+        raise ValueError(f"outputs.bin has {len(data)} bytes instead of {begin}")
+    return arrays
+
+
+def command() -> tuple[list[str], dict[str, Path]]:
+    """The driver's command line, and what must be visible in the sandbox for it."""
+    readonly = {_DRIVER: Path(str(files("rocm_pipeline.lab.emulator") / "runtime" / "driver.py"))}
+    interpreter = Path(sys.executable).resolve()
+    prefix = Path(sys.base_prefix).resolve()
+    if not prefix.is_relative_to("/usr"):
+        # At its own path, because an interpreter may hold absolute paths to its libraries.
+        readonly[str(prefix)] = prefix
+    return [str(interpreter), "-I", "-S", _DRIVER], readonly
+
+
+def _description(job: Job) -> dict[str, object]:
+    names = list(job.buffers)
+    return {
+        "sites": len(job.build.sites),
+        "objects": len(job.build.variables),
+        "counters": len(job.build.operations),
+        "reverse": int(job.reverse),
+        "sample_blocks": job.sample_blocks or 0,
+        # A sample of a large launch says nothing about races, and their record is large.
+        "check_races": int(job.sample_blocks is None),
+        "profile": job.profile,
+        "buffers": [
+            {
+                "bytes": array.nbytes,
+                "element": array.itemsize,
+                "poisoned": int(name in job.uninitialised),
+            }
+            for name, array in job.buffers.items()
+        ],
+        "outputs": [names.index(name) for name in job.outputs],
+        "launches": [_launch(launch, names, job.scalars) for launch in job.plan.launches],
+    }
+
+
+def _launch(
+    launch: BoundLaunch, names: Sequence[str], scalars: Mapping[str, np.generic]
+) -> dict[str, object]:
+    arguments: list[tuple[str, object]] = []
+    for name in launch.args:
+        if name in names:
+            arguments.append(("buffer", names.index(name)))
+        else:
+            arguments.append((scalars[name].dtype.name, scalars[name].item()))
+    return {
+        "kernel": launch.kernel,
+        "grid": launch.grid,
+        "block": launch.block,
+        "shared_bytes": launch.shared_bytes,
+        "arguments": arguments,
+    }

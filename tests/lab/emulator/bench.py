@@ -1,0 +1,79 @@
+"""Test kernels in one call: a real compiler, a real sandbox."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild, EmulatorRun
+from rocm_pipeline.targets.dtypes import Array
+from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
+
+HEADER = "#include <hip/hip_runtime.h>\n"
+
+
+@dataclass(frozen=True)
+class Start:
+    """One launch of a test kernel; integers become int32 arguments, floats float32."""
+
+    kernel: str
+    args: Sequence[str | int | float]
+    grid: tuple[int, int, int] = (1, 1, 1)
+    block: tuple[int, int, int] = (64, 1, 1)
+    shared_bytes: int = 0
+
+
+@dataclass
+class Bench:
+    """Builds and runs test kernels in one call."""
+
+    emulator: Emulator
+    builds: dict[tuple[str, int], EmulatorBuild] = field(default_factory=dict)
+
+    def build(self, body: str, kernels: Sequence[str], wave: int) -> EmulatorBuild:
+        key = (body, wave)
+        if key not in self.builds:
+            self.builds[key] = self.emulator.build(HEADER + body, kernels, wave)
+        return self.builds[key]
+
+    def run(
+        self,
+        body: str,
+        starts: Start | Sequence[Start],
+        buffers: Mapping[str, Array],
+        *,
+        wave: int = 64,
+        uninitialised: Sequence[str] = (),
+        reverse: bool = False,
+        sample_blocks: int | None = None,
+        profile: bool = False,
+        wall_seconds: float = 60,
+    ) -> EmulatorRun:
+        launches = [starts] if isinstance(starts, Start) else list(starts)
+        scalars: dict[str, np.generic] = {}
+        bound = tuple(_bound(launch, scalars) for launch in launches)
+        kernels = list(dict.fromkeys(launch.kernel for launch in launches))
+        return self.emulator.run(
+            self.build(body, kernels, wave),
+            BoundPlan(bound, ()),
+            buffers,
+            scalars,
+            outputs=list(buffers),
+            uninitialised=uninitialised,
+            reverse=reverse,
+            sample_blocks=sample_blocks,
+            profile=profile,
+            wall_seconds=wall_seconds,
+        )
+
+
+def _bound(launch: Start, scalars: dict[str, np.generic]) -> BoundLaunch:
+    names: list[str] = []
+    for value in launch.args:
+        if isinstance(value, str):
+            names.append(value)
+            continue
+        name = f"scalar{len(scalars)}"
+        scalars[name] = np.int32(value) if isinstance(value, int) else np.float32(value)
+        names.append(name)
+    return BoundLaunch(launch.kernel, launch.grid, launch.block, launch.shared_bytes, tuple(names))
