@@ -150,7 +150,7 @@ def _compiles(records: Iterable[CompileRecord]) -> tuple[CompileSummary, ...]:
     first_with: dict[str, str] = {}
     summaries: list[CompileSummary] = []
     for record in records:
-        message = _shorten(record.message)
+        message = _message(record)
         first = first_with.setdefault(message, record.architecture)
         if message and first != record.architecture:
             message = f"as for {first}"
@@ -163,6 +163,13 @@ def _compiles(records: Iterable[CompileRecord]) -> tuple[CompileSummary, ...]:
             )
         )
     return tuple(summaries)
+
+
+def _message(record: CompileRecord) -> str:
+    """Return what stopped a build, or of the notes about one that passed the first line."""
+    if record.status is Status.PASSED:
+        return _shorten(record.message.partition("\n")[0])
+    return _shorten(record.message)
 
 
 def _estimates(evidence: Evidence) -> tuple[EstimateSummary, ...]:

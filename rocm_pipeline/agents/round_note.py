@@ -56,7 +56,9 @@ def _of_evidence(evidence: EvidenceSummary) -> dict[str, object]:
         "status": evidence.status,
         "tier": evidence.tier,
         "findings": tuple(describe_finding(finding) for finding in evidence.findings),
-        "compile_errors": {c.architecture: c.message for c in evidence.compiles if c.message},
+        "compile_errors": {
+            c.architecture: c.message for c in evidence.compiles if c.status is not Status.PASSED
+        },
         "failed_cases": evidence.failed_cases,
         "spills": sum(kernel.vgpr_spills + kernel.sgpr_spills for _, kernel in kernels),
         "occupancy": occupancy,

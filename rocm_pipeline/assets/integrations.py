@@ -11,6 +11,7 @@ from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import operator_table, source
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.resources.operators import verification_version
 from rocm_pipeline.resources.protocols import Integration, Workshop
 from rocm_pipeline.targets.spec import Target
 
@@ -20,7 +21,7 @@ from rocm_pipeline.targets.spec import Target
     group_name="integration",
     owners=OWNERS,
     kinds={"ollama", "pytorch"},
-    code_version=code_version("torch_op"),
+    code_version=f"{code_version('torch_op')}-{verification_version()}",
     check_specs=[
         gate(
             "torch_op",

@@ -126,10 +126,12 @@ def kernel_candidates(
 ) -> dict[str, Any]:
     """Every kernel that the agents wrote, with the harness's evidence, and the baseline's."""
     baseline = judge_baseline(target, test_suite)
-    outcomes = kernel_tasks(plan, baseline).map(
-        lambda task: develop(task, target, plan, test_suite, repo_snapshot)
-    )
-    found, passed = gather(outcomes.collect(), baseline, target)
+
+    def work(task: dg.DynamicOutput[Task]) -> Any:
+        return develop(task, target, plan, test_suite, repo_snapshot)
+
+    outcomes = kernel_tasks(plan, baseline).map(work).collect()
+    found, passed = gather(outcomes, baseline, target)
     return {"result": found, "kernel_candidates_some_candidate_passed": passed}
 
 

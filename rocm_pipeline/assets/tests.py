@@ -1,6 +1,7 @@
 """The test suite: cases that testing agents add to the target's own, a step for each task."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -62,5 +63,8 @@ def join_suites(suites: list[TestSuite], target: Target) -> GraphResults[TestSui
 )
 def test_suite(plan: Plan, target: Target) -> TestSuite:
     """Cases on which a kernel is likely to be wrong, beside the target's own and the held-out."""
-    proposed = test_tasks(plan).map(lambda task: propose_cases(task, target, plan))
-    return join_suites(proposed.collect(), target)
+
+    def propose(task: dg.DynamicOutput[Task]) -> Any:
+        return propose_cases(task, target, plan)
+
+    return join_suites(test_tasks(plan).map(propose).collect(), target)

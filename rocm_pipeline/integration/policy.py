@@ -28,9 +28,9 @@ _BUILTINS = {
 _ORDINARY_METHODS = {"copy", "math", "random", "select", "signal", "trace", "typing"}
 _STDLIB = set(sys.stdlib_module_names) - _ORDINARY_METHODS
 _REACHES_OUT = {
-    "Library", "classes", "compile", "define", "distributed", "dump", "from_file", "fx", "hub", "impl", "jit", "load", "load_library", "lib",
-    "monkeypatch", "numpy", "onnx", "overrides", "package", "save", "serialization", "storage",
-    "testing", "tofile", "untyped_storage", "utils",
+    "Library", "classes", "compile", "define", "distributed", "dump", "from_file", "fx", "hub",
+    "impl", "jit", "lib", "load", "load_library", "monkeypatch", "numpy", "onnx", "overrides",
+    "package", "save", "serialization", "storage", "testing", "tofile", "untyped_storage", "utils",
 }  # fmt: skip
 """Attributes of PyTorch that lead to files, other code or its own machinery."""
 

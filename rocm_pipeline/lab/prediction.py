@@ -21,8 +21,11 @@ from rocm_pipeline.targets.expressions import ceildiv
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan, LaunchPlan
 from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Target
 
-SAMPLE_BLOCKS = 6
+MOST_BLOCKS = 6
 """Blocks run of each launch, spread over its grid: first, last and in between."""
+FEWEST_BLOCKS = 2
+SAMPLE_OPERATIONS = 20_000_000
+"""Operations that a sample should not exceed; heavy blocks are run fewer times."""
 _DRAWN = 1 << 16
 """Elements drawn of each input; large inputs repeat them, since only addresses matter here."""
 
@@ -91,7 +94,7 @@ class Predictor:
             outputs=(),
             # what a launch that is only sampled leaves unwritten is read by the next one
             uninitialised=memory.uninitialised if len(bound.launches) == 1 else (),
-            sample_blocks=SAMPLE_BLOCKS,
+            sample_blocks=_sample_size(target, case, bound),
             profile=True,
         )
         if run.status is not Status.PASSED:
@@ -100,6 +103,13 @@ class Predictor:
             (launch.kernel, _work(launch, profile, memory, wave))
             for launch, profile in zip(bound.launches, run.profiles, strict=True)
         ]
+
+
+def _sample_size(target: Target, case: Case, bound: BoundPlan) -> int:
+    operations = target.work_of(case)[1]
+    blocks = max(launch.blocks for launch in bound.launches)
+    affordable = SAMPLE_OPERATIONS * blocks // max(operations, 1)
+    return max(FEWEST_BLOCKS, min(MOST_BLOCKS, affordable))
 
 
 def _work(launch: BoundLaunch, profile: LaunchProfile, memory: Memory, wave: Wave) -> LaunchWork:

@@ -68,10 +68,13 @@ class Artefacts:
                 fix=_FIX,
             ) from error
 
+    def has(self, name: str) -> bool:
+        return self._pointers.exists(name)
+
     def find(self, asset: str, target: str, model: type[Value]) -> Value | None:
         """Return the newest value of an asset for a target, or None when it was never made."""
         name = pointer(asset, target)
-        return self.load(name, model) if self._pointers.exists(name) else None
+        return self.load(name, model) if self.has(name) else None
 
 
 def pointer(asset: str, target: str) -> str:

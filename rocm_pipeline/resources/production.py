@@ -1,7 +1,7 @@
 """The real resources. Each is opened by the step that uses it, in that step's process."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import ReportInputs, write_page
 from rocm_pipeline.resources.artefacts import ArtefactIOManager, Artefacts
 from rocm_pipeline.resources.locks import locked
+from rocm_pipeline.resources.operators import HomeIntegration
 from rocm_pipeline.resources.sources import HomeHistory, HomeSources
 
 
@@ -65,7 +66,7 @@ class HomeReporting:
 
 
 @contextmanager
-def _records(home: Home) -> Iterator[Records]:
+def _records(home: Home) -> Generator[Records]:
     records = Records.open(home.records_url, str(home.store))
     try:
         yield records
@@ -90,9 +91,14 @@ def history(_context: dg.InitResourceContext) -> HomeHistory:
 
 @dg.resource(description="Agents at work: the fleet, the harness and the records.")
 @contextmanager
-def workshop(_context: dg.InitResourceContext) -> Iterator[Workshop]:
+def workshop(_context: dg.InitResourceContext) -> Generator[Workshop]:
     with Workshop.open(Home.from_environment()) as opened:
         yield opened
+
+
+@dg.resource(description="Makes and judges operator packages.")
+def integration(_context: dg.InitResourceContext) -> HomeIntegration:
+    return HomeIntegration(Home.from_environment())
 
 
 @dg.resource(description="Branches in the configured repository.")
@@ -116,6 +122,7 @@ def production_resources() -> dict[str, object]:
         "sources": sources,
         "history": history,
         "workshop": workshop,
+        "integration": integration,
         "publishing": publishing,
         "reporting": reporting,
         "io_manager": artefacts,

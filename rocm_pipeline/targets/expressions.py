@@ -6,6 +6,8 @@ because launch plans come from agents.
 
 import ast
 from collections.abc import Mapping
+from functools import lru_cache
+from threading import RLock
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -14,6 +16,9 @@ MAX_LENGTH = 400
 MAX_DEPTH = 60
 
 _FUNCTIONS = {"min", "max", "ceildiv"}
+_ONE_AT_A_TIME = RLock()
+"""CPython 3.11 counts the depth of `ast.parse` in one place for all threads: when a garbage
+collection lets another thread in, both can raise SystemError."""
 _LANGUAGE = "allowed are integers, symbols, + - * // %, min(), max() and ceildiv()"
 
 
@@ -26,12 +31,14 @@ def ceildiv(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """Return the syntax tree of `text`, or raise `ExpressionError` naming what is not allowed."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expression longer than {MAX_LENGTH} characters")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with _ONE_AT_A_TIME:
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"'{text}' is not an expression; {_LANGUAGE}") from error
     _check(tree, text, depth=0)

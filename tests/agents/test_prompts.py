@@ -131,6 +131,22 @@ def test_feedback_says_what_failed_where_and_shows_best_and_latest(
     assert "make it faster" in prompt.user
 
 
+def test_a_warning_of_a_build_that_passed_is_no_error(
+    brief: MakeBrief, candidate: Candidate, passed: Evidence
+) -> None:
+    noisy = tuple(
+        record.model_copy(update={"message": "warning: unused\n" + "context\n" * 400})
+        for record in passed.compiles
+    )
+    summary = EvidenceSummary.of(passed.model_copy(update={"compiles": noisy}))
+    feedback = (RoundFeedback(round=1, candidate=candidate, evidence=summary),)
+    blocks = read_blocks(render(Role.KERNEL_DEV, brief(Role.KERNEL_DEV, feedback=feedback)).user)
+
+    assert summary.compiles[0].message == "warning: unused"
+    assert RoundNotes.validate_json(blocks["FEEDBACK"])[0].compile_errors == {}
+    assert "context" not in blocks["FEEDBACK"] + blocks["FEEDBACK IN WORDS"]
+
+
 def test_no_seed_of_the_harness_reaches_an_agent(
     brief: MakeBrief, candidate: Candidate, passed: Evidence, failed: Evidence
 ) -> None:

@@ -1,5 +1,7 @@
 """Resources of the pipeline without models, compilers or git, which count what they are asked."""
 
+# ruff: noqa: ARG002 - they take what the real ones take
+
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from rocm_pipeline.integration.verify import write_libraries
+from rocm_pipeline.targets.spec import Role
 
 from .conftest import LibrariesOf, builtin, package_of
 
@@ -112,6 +113,30 @@ def test_tensors_that_are_all_on_an_unknown_device_are_refused(call: Any) -> Non
     bare = torch.zeros(2, 5, 32, device="meta")
     with pytest.raises(ValueError, match="tensors are on 'meta'"):
         call(q=bare, k=bare, v=bare, o=bare)
+
+
+def test_an_inout_tensor_is_taken_from_the_outputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    softmax = builtin("row_softmax")
+    tensors = dict(softmax.tensors)
+    tensors["y"] = tensors["y"].model_copy(update={"role": Role.INOUT})
+    target = softmax.model_copy(update={"name": "softmax_inout", "tensors": tensors})
+    package_of(target, "").write(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "softmax_inout_op" / "__init__.py").write_text("")
+    runtime = importlib.import_module("softmax_inout_op.runtime")
+    seen: dict[str, Any] = {}
+
+    def plan(tensors: Any, *_: Any) -> None:
+        seen.update(tensors)
+
+    monkeypatch.setattr(runtime, "run_plan", plan)
+    x, old, y = (torch.zeros(2, 3) for _ in range(3))
+    runtime.launch({"x": x, "y": old}, {}, {}, {"y": y})
+    assert seen["y"] is y
 
 
 def test_missing_libraries_say_what_is_missing_and_how_to_name_it(

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rocm_pipeline.agents.embedded.question import Question
 from rocm_pipeline.agents.reply import Reply, ReplyFile
 from rocm_pipeline.agents.roles import OPERATOR_FILE
+from rocm_pipeline.targets.expressions import parse
 from rocm_pipeline.targets.spec import Role, Target
 
 _BACKWARD = {
@@ -100,7 +101,7 @@ def _symbols_from_shapes(target: Target) -> dict[str, str]:
 
 
 def _shape(target: Target, name: str) -> tuple[str, ...]:
-    return tuple(ast.unparse(ast.parse(e.strip(), mode="eval")) for e in target.tensors[name].shape)
+    return tuple(ast.unparse(parse(expression)) for expression in target.tensors[name].shape)
 
 
 def _types(target: Target, name: str) -> tuple[str, ...]:

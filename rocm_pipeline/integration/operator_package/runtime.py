@@ -55,11 +55,12 @@ def launch(
     """Run the launch plan: reads `inputs`, writes `outputs`.
 
     `outputs` are contiguous tensors that the caller made; a tensor with the role `inout` is given
-    among them and already holds its values. `symbols` needs only those that no shape tells; the
-    others are read from the shapes and must agree. Raises ValueError or TypeError naming the
-    tensor when a shape, an element type, a device or a name is wrong.
+    among them, already holds its values, and counts nowhere else. `symbols` needs only those that
+    no shape tells; the others are read from the shapes and must agree. Raises ValueError or
+    TypeError naming the tensor when a shape, an element type, a device or a name is wrong.
     """
-    _require_names("inputs", inputs, {n for n, t in _TENSORS.items() if t["role"] == "input"})
+    read = {name: tensor for name, tensor in inputs.items() if name not in outputs}
+    _require_names("inputs", read, {n for n, t in _TENSORS.items() if t["role"] == "input"})
     _require_names("outputs", outputs, {n for n, t in _TENSORS.items() if t["role"] != "input"})
     _require_names("scalars", scalars, set(_TARGET["scalars"]))
     for name, tensor in outputs.items():
@@ -67,7 +68,7 @@ def launch(
             raise ValueError(
                 f"output '{name}' must be contiguous; its strides are {tensor.stride()}"
             )
-    tensors = {**{name: tensor.contiguous() for name, tensor in inputs.items()}, **outputs}
+    tensors = {**{name: tensor.contiguous() for name, tensor in read.items()}, **outputs}
     device = _one_device(tensors)
     dtypes = _type_variables(tensors)
     values = _symbol_values(tensors, symbols)

@@ -1,5 +1,6 @@
 """Nothing of a run lives on, whoever ends first."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -146,12 +147,23 @@ def test_a_harness_killed_while_it_starts_a_run_leaves_nothing_running(
             harness.stdin.write(marker + "\n")
             harness.stdin.flush()
             assert harness.stdout.readline() == "starting\n"
-            time.sleep(step * 0.0015)
+            while not _started_bubblewrap(harness.pid):
+                pass
+            time.sleep(step * 0.0005)
             harness.kill()
     # bubblewrap itself may be left, waiting before its set-up; what it was to run may not.
     _wait_until(lambda: not any(_program(pid) == "sh" for pid in marked(marker)))
     for pid in marked(marker):
         os.kill(int(pid), signal.SIGKILL)
+
+
+def _started_bubblewrap(pid: int) -> bool:
+    for thread in Path("/proc", str(pid), "task").iterdir():
+        with contextlib.suppress(OSError):  # a thread has ended
+            children = (thread / "children").read_text().split()
+            if any(_program(child) == "bwrap" for child in children):
+                return True
+    return False
 
 
 def _program(pid: str) -> str:

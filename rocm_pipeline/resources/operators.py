@@ -1,0 +1,94 @@
+"""Makes the operator package around a kernel, and judges it once."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from rocm_pipeline.agents.outcome import ChosenKernel, Operator
+from rocm_pipeline.home import Home
+from rocm_pipeline.integration.evidence import CheckRecord, OperatorEvidence
+from rocm_pipeline.integration.interpreter import torch_version
+from rocm_pipeline.integration.job import Check
+from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.integration.package import OperatorPackage, generate
+from rocm_pipeline.integration.verify import verify
+from rocm_pipeline.lab.emulator import Emulator
+from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.harness import harness_sha256
+from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.resources.artefacts import Artefacts
+from rocm_pipeline.targets.spec import Target
+
+
+@cache
+def verification_version() -> str:
+    """Return what a verdict on an operator depends on besides its package, as a short hash.
+
+    Our own code and the installed PyTorch: a verdict made without PyTorch is no verdict with it.
+    """
+    digest = hashlib.sha256(f"{harness_sha256()} {torch_version()}".encode())
+    package = Path(str(files("rocm_pipeline.integration")))
+    for path in sorted(package.rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class HomeIntegration:
+    """Operator packages, with a memory, so that the same package is judged once.
+
+    The inputs that a package is judged on are drawn anew each time; without the memory a second
+    look at the same operator would look like another operator to the stages after it.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known = Artefacts.open(home)
+
+    def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp:
+        if operator.refused:
+            return TorchOp(
+                target=target.name,
+                operator=operator,
+                package=None,
+                evidence=_no_package(target, kernel, operator.refused),
+            )
+        package = generate(target, kernel.candidate, operator.source)
+        return TorchOp(
+            target=target.name,
+            operator=operator,
+            package=package,
+            evidence=self._judge(target, kernel, package),
+        )
+
+    def _judge(
+        self, target: Target, kernel: ChosenKernel, package: OperatorPackage
+    ) -> OperatorEvidence:
+        name = f"operators/{package.sha256}-{verification_version()}"
+        if self._known.has(name):
+            return self._known.load(name, OperatorEvidence)
+        sandbox = Sandbox.detect()
+        emulator = Emulator(sandbox, self._home.cache / "emulator")
+        candidate = kernel.candidate
+        libraries = emulator.library_for_torch(
+            candidate.source, target.kernel_names(candidate.launch_plan)
+        )
+        evidence = verify(package, target, libraries, sandbox)
+        if evidence.status is not Status.TIMEOUT:  # that says as much of the machine's load
+            self._known.save(name, evidence)
+        return evidence
+
+
+def _no_package(target: Target, kernel: ChosenKernel, reason: str) -> OperatorEvidence:
+    return OperatorEvidence(
+        target=target.name,
+        candidate=kernel.candidate.id,
+        package_sha256="",
+        seed=0,
+        torch_version=None,
+        checks=tuple(
+            CheckRecord(check=check, status=Status.NOT_RUN, message=f"no operator: {reason}")
+            for check in Check
+        ),
+    )

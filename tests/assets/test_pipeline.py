@@ -1,0 +1,170 @@
+"""The whole job on fakes."""
+
+import pytest
+from dagster import AssetKey, AssetRecordsFilter, DagsterEventType, ExecuteInProcessResult
+
+from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel
+from rocm_pipeline.planning.plan import Plan
+from rocm_pipeline.resources.artefacts import Artefacts, digest_of
+from tests.assets.conftest import TARGET, Bench
+
+STAGES = {
+    "target",
+    "repo_snapshot",
+    "plan",
+    "test_suite",
+    "kernel_candidates",
+    "kernel",
+    "torch_op",
+    "benchmark",
+    "documentation",
+    "cross_review",
+    "final_review",
+    "pull_request",
+    "report",
+}
+
+
+def made(result: ExecuteInProcessResult) -> set[str]:
+    events = result.get_asset_materialization_events()
+    names = (event.asset_key.to_user_string() for event in events if event.asset_key)
+    return {name for name in names if name != "agent_reply"}
+
+
+def failed_checks(result: ExecuteInProcessResult) -> dict[str, str]:
+    return {
+        check.check_name: check.severity.value
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    }
+
+
+def test_one_run_makes_every_stage(bench: Bench) -> None:
+    result = bench.run()
+    assert result.success
+    assert made(result) == STAGES
+
+
+def test_every_gate_is_judged_for_the_target_it_is_about(bench: Bench) -> None:
+    checks = bench.run().get_asset_check_evaluations()
+    assert len(checks) == 12
+    assert {check.partition for check in checks} == {TARGET}
+
+
+def test_a_value_s_hash_is_its_data_version(bench: Bench) -> None:
+    bench.run()
+    kernel = Artefacts.open(bench.pipeline.home).find("kernel", TARGET, ChosenKernel)
+    assert kernel is not None
+    record = bench.instance.fetch_materializations(AssetKey("kernel"), limit=1).records[0]
+    assert record.asset_materialization is not None
+    tags = record.asset_materialization.tags
+    assert tags is not None
+    assert tags["dagster/data_version"] == digest_of(kernel)
+
+
+def test_each_task_s_reply_is_a_materialisation_of_its_own_partition(bench: Bench) -> None:
+    bench.run()
+    plan = Artefacts.open(bench.pipeline.home).find("plan", TARGET, Plan)
+    assert plan is not None
+    for task in plan.tasks:
+        records = bench.instance.fetch_materializations(
+            AssetRecordsFilter(
+                asset_key=AssetKey("agent_reply"), asset_partitions=[f"{TARGET}.{task.id}"]
+            ),
+            limit=5,
+        ).records
+        assert len(records) == 1, task.id
+        reply = records[0].asset_materialization
+        assert reply is not None
+        assert reply.tags is not None
+        assert reply.tags["rocm/agent"] == task.role.value
+        assert reply.tags["rocm/model"] == "qwen2.5-coder-7b"
+        assert reply.tags["dagster/data_version"] == reply.metadata["reply"].value
+        assert len(str(reply.metadata["model_digest"].value)) == 64 + len("sha256:")
+
+
+def test_the_tasks_of_a_plan_become_partitions(bench: Bench) -> None:
+    bench.run("target", "repo_snapshot", "plan")
+    found = bench.instance.get_dynamic_partitions("task")
+    assert f"{TARGET}.kernel_wide" in found
+    assert f"{TARGET}.edge_cases" in found
+
+
+def test_a_round_is_shown_when_it_is_judged_and_kept_when_the_task_then_fails(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop = bench.pipeline.workshop
+    develop = workshop.develop
+
+    def fail_after_a_round(*arguments: object) -> object:
+        develop(*arguments)  # pyright: ignore[reportArgumentType]
+        raise RuntimeError("the host went away")
+
+    monkeypatch.setattr(workshop, "develop", fail_after_a_round)
+    result = bench.run()
+    assert not result.success
+    assert "kernel_candidates" not in made(result)
+    replies = [
+        event
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == AssetKey("agent_reply")
+    ]
+    assert len(replies) == 3  # the tester's, and one round of each kernel task
+
+
+def test_no_stage_runs_after_a_gate_that_did_not_pass(bench: Bench) -> None:
+    bench.pipeline.workshop.kernels_pass = False
+    result = bench.run()
+    assert not result.success
+    assert made(result) == {"target", "repo_snapshot", "plan", "test_suite", "kernel_candidates"}
+    assert failed_checks(result) == {"some_candidate_passed": "ERROR"}
+
+
+def test_a_document_with_a_number_of_its_own_stops_the_pull_request(bench: Bench) -> None:
+    bench.pipeline.workshop.document += "\nIt is 3.7 times faster.\n"
+    result = bench.run()
+    assert failed_checks(result)["numbers_come_from_evidence"] == "ERROR"
+    assert "documentation" in made(result)
+    assert "pull_request" not in made(result)
+
+
+def test_an_operator_that_was_not_run_is_a_warning_and_stops_nothing(bench: Bench) -> None:
+    result = bench.run()
+    assert failed_checks(result) == {"operator_passes_opcheck": "WARN"}
+    assert result.success
+
+
+def test_a_review_that_asks_for_changes_is_reported_and_nothing_is_proposed(bench: Bench) -> None:
+    bench.pipeline.workshop.approves = False
+    result = bench.run()
+    assert result.success
+    assert "report" in made(result)
+    assert failed_checks(result)["reviewer_approved"] == "WARN"
+    assert failed_checks(result)["branch_holds_evidence"] == "WARN"
+
+
+def test_one_target_s_values_are_not_another_s(bench: Bench) -> None:
+    bench.run()
+    bench.run(target="flash_attention")
+    artefacts = Artefacts.open(bench.pipeline.home)
+    for name in (TARGET, "flash_attention"):
+        found = artefacts.find("kernel_candidates", name, CandidateSet)
+        assert found is not None
+        assert found.target == name
+        assert found.baseline.target == name
+
+
+def test_what_the_ui_shows_of_the_kernel_is_labelled_an_estimate(bench: Bench) -> None:
+    result = bench.run()
+    (event,) = result.asset_materializations_for_node("kernel")
+    assert "estimate" in str(event.metadata["speedups"].value)
+    assert "gfx1100" in str(event.metadata["resources"].value)
+    assert event.metadata["estimated_speedup_low"].value == 2.0
+    rows = result.get_asset_materialization_events()
+    (candidates,) = [
+        event.step_materialization_data.materialization
+        for event in rows
+        if event.event_type is DagsterEventType.ASSET_MATERIALIZATION
+        and event.asset_key == AssetKey("kernel_candidates")
+    ]
+    assert "(estimate)" in str(candidates.metadata["candidates"].value)
