@@ -27,7 +27,8 @@ app = typer.Typer(
 targets_app = typer.Typer(no_args_is_help=True, help="List, show and make targets.")
 app.add_typer(targets_app, name="targets")
 
-out = Console()
+# without a terminal (a log, a pipe) tables keep a readable width instead of 80 columns
+out = Console(width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True)
 
 HomeOption = Annotated[

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -55,7 +55,7 @@ def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
 
 
 @contextmanager
-def _only_one(home: Home) -> Iterator[None]:
+def _only_one(home: Home) -> Generator[None]:
     """Hold the home's lock; a second run on the same home is refused, not queued."""
     with home.lock.open("a+") as file:
         try:
@@ -133,7 +133,7 @@ def _show(
         "tokens Claude / agents",
         "time",
     ):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", min_width=8)
     records = Records.open(home.records_url, str(home.store))
     try:
         for run in runs:

@@ -8,6 +8,7 @@ from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
 from rocm_pipeline.agents.desk import Answer, Desk
 from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
 from rocm_pipeline.agents.parser import ReplyError, kernel_from
+from rocm_pipeline.agents.reply import Reply
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.ranking import score
@@ -46,25 +47,18 @@ def develop(
 def _judge(
     work: KernelTask, answer: Answer, earlier: list[KernelRound], bench: Bench
 ) -> KernelRound:
-    reply = answer.reply
-    if reply is None:
-        return KernelRound(exchange=answer.exchange, refused=answer.refused)
-    opinion = {
-        "explanation": reply.explanation,
-        "confidence": reply.confidence,
-        "limitations": reply.limitations,
-    }
+    if answer.reply is None:
+        return _round(answer, refused=answer.refused)
     best = _best(earlier)
     try:
-        candidate = kernel_from(reply, work.target)
+        parents = (best.id,) if best else ()
+        candidate = kernel_from(answer.reply, work.target, parents)
     except ReplyError as error:
-        return KernelRound(exchange=answer.exchange, refused=str(error), **opinion)
-    if best is not None:
-        candidate = candidate.model_copy(update={"parents": (best.id,)})
+        return _round(answer, refused=str(error))
     same = next((r for r in earlier if r.candidate and r.candidate.id == candidate.id), None)
     if same is not None:
-        refused = f"this is the kernel of round {same.exchange.round} again; send a different one"
-        return KernelRound(exchange=answer.exchange, refused=refused, **opinion)
+        again = f"this is the kernel of round {same.exchange.round} again; send a different one"
+        return _round(answer, refused=again)
     evidence = bench.judge_reply(
         candidate,
         work.target,
@@ -74,7 +68,26 @@ def _judge(
         reply_id=answer.exchange.reply_id,
         round=answer.exchange.round,
     )
-    return KernelRound(exchange=answer.exchange, candidate=candidate, evidence=evidence, **opinion)
+    return _round(answer, candidate=candidate, evidence=evidence)
+
+
+def _round(
+    answer: Answer,
+    *,
+    candidate: Candidate | None = None,
+    evidence: Evidence | None = None,
+    refused: str = "",
+) -> KernelRound:
+    reply = answer.reply or Reply()
+    return KernelRound(
+        exchange=answer.exchange,
+        candidate=candidate,
+        evidence=evidence,
+        refused=refused,
+        explanation=reply.explanation,
+        confidence=reply.confidence,
+        limitations=reply.limitations,
+    )
 
 
 def _brief(work: KernelTask, earlier: list[KernelRound]) -> Brief:

@@ -1,7 +1,7 @@
 """The workshop: the plain Python face of agent work, which the assets and scripts use."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from statistics import geometric_mean
@@ -64,7 +64,7 @@ class DocumentDraft(BaseModel):
 
 
 @contextmanager
-def open_fleet(home: Home, records: Records) -> Iterator[Fleet]:
+def open_fleet(home: Home, records: Records) -> Generator[Fleet]:
     """Yield the configured fleet; with none configured, one whose only host is embedded."""
     config = find_config(home.path)
     with ExitStack() as stack:
@@ -88,7 +88,7 @@ class Workshop:
 
     @classmethod
     @contextmanager
-    def open(cls, home: Home) -> Iterator["Workshop"]:
+    def open(cls, home: Home) -> Generator["Workshop"]:
         """Yield a workshop over the records, the fleet and the harness of `home`."""
         records = Records.open(home.records_url, str(home.store))
         with ExitStack() as stack:
@@ -180,8 +180,8 @@ class Workshop:
                 reason=_why_baseline(candidates, bool(ranked)),
             )
         best = ranked[0][1]
-        assert best.candidate is not None  # noqa: S101 - narrowed by the condition above
-        assert best.evidence is not None  # noqa: S101
+        assert best.candidate is not None
+        assert best.evidence is not None
         return ChosenKernel(
             target=candidates.target,
             candidate=best.candidate,

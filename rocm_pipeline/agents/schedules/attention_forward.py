@@ -50,7 +50,7 @@ def _fits(target: Target) -> bool:
         has_shape(
             target,
             symbols=(*rows, "causal"),
-            tensors={name: rows for name in "qkvo"},
+            tensors=dict.fromkeys("qkvo", rows),
             scalars=("scale",),
         )
         and set(target.symbols["head_dim"].choices or ()) <= _HEADS

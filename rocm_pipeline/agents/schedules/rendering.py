@@ -48,7 +48,7 @@ def _plain(text: str) -> str:
 @cache
 def _environment() -> Environment:
     # The output is C++ for a compiler, not HTML for a browser.
-    return Environment(  # noqa: S701
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,

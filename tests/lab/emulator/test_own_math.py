@@ -123,14 +123,10 @@ def test_ends_of_the_domains(call: Call) -> None:
     x = np.array([np.inf, -np.inf, np.nan, 0.0, 800, -800])
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(call("exp_", x, x), np.exp(x))
-        np.testing.assert_array_equal(call("log_", x, x), np.log(x, where=x > 800, out=_logs(x)))
+        np.testing.assert_array_equal(call("log_", x, x), np.log(x))
     edges = np.array([np.inf, -np.inf, 0.0, 20, -20], np.float32)
     np.testing.assert_array_equal(call("tanh_", edges, edges), [1, -1, 0, 1, -1])
     np.testing.assert_array_equal(call("erf_", edges, edges), [1, -1, 0, 1, -1])
     nan = np.array([np.nan], np.float32)
     for name in ("tanh_", "erf_", "sin_", "cos_"):
         assert np.isnan(call(name, nan, nan)).all()
-
-
-def _logs(x: Floating) -> Floating:
-    return np.array([math.inf, math.nan, math.nan, -math.inf, math.log(800), math.nan])

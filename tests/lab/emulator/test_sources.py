@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rocm_pipeline.lab.architectures import ARCHITECTURES
 from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, temporary_box
+from rocm_pipeline.targets.spec import ARCHITECTURES
 
 RUNTIME = Path(str(files("rocm_pipeline.lab.emulator") / "runtime"))
 INCLUDE = Path(str(files("rocm_pipeline.lab") / "include"))

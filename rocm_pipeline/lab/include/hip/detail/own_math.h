@@ -81,17 +81,17 @@ HIP_DETAIL_FUNCTION float own_tanhf(float x, float exp_of_twice_magnitude) {
     return __builtin_copysignf(result, x);
 }
 
-// -log(erfc(x)) in x - 2, for 0.9 <= x < 4.
+// -log(erfc(x)) in x - 1, for 0.9 <= x < 4.
 HIP_DETAIL_FUNCTION float own_erfc_exponent(float magnitude) {
-    float t = magnitude - 2.0f, p = 0x1.8beb40p-21f;
-    p = __builtin_fmaf(p, t, 0x1.83bb80p-16f);
-    p = __builtin_fmaf(p, t, -0x1.21302cp-13f);
-    p = __builtin_fmaf(p, t, 0x1.7de966p-11f);
-    p = __builtin_fmaf(p, t, -0x1.d41abap-9f);
-    p = __builtin_fmaf(p, t, 0x1.0dc7c4p-6f);
-    p = __builtin_fmaf(p, t, 0x1.d8f5eap-1f);
-    p = __builtin_fmaf(p, t, 0x1.1ac326p+2f);
-    return __builtin_fmaf(p, t, 0x1.575b32p+2f);
+    float t = magnitude - 1.0f, p = 0x1.8beb46p-21f;
+    p = __builtin_fmaf(p, t, 0x1.20c0aep-16f);
+    p = __builtin_fmaf(p, t, -0x1.249340p-12f);
+    p = __builtin_fmaf(p, t, 0x1.061f76p-9f);
+    p = __builtin_fmaf(p, t, -0x1.48f730p-7f);
+    p = __builtin_fmaf(p, t, 0x1.547886p-5f);
+    p = __builtin_fmaf(p, t, 0x1.afabc4p-1f);
+    p = __builtin_fmaf(p, t, 0x1.51c9b0p+1f);
+    return __builtin_fmaf(p, t, 0x1.d97fc0p+0f);
 }
 
 HIP_DETAIL_FUNCTION float own_erff(float x) {

@@ -1,0 +1,52 @@
+"""Operator packages are judged once."""
+
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.agents.outcome import ChosenKernel, Operator
+from rocm_pipeline.home import Home
+from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.resources.operators import HomeIntegration
+from tests.fakes.values import a_candidate, a_passing_evidence, a_target
+
+target = a_target()
+
+
+@pytest.fixture
+def kernel() -> ChosenKernel:
+    candidate = a_candidate(target)
+    return ChosenKernel(
+        target=target.name,
+        candidate=candidate,
+        evidence=a_passing_evidence(target, candidate),
+        is_baseline=True,
+        exchange=None,
+        reason="nothing better",
+    )
+
+
+def an_operator(source: str, refused: str = "") -> Operator:
+    return Operator(target=target.name, source=source, exchange=None, refused=refused)
+
+
+def test_the_same_package_is_judged_once(tmp_path: Path, kernel: ChosenKernel) -> None:
+    """A second judgement would draw other inputs, and so make another record."""
+    operator = an_operator("import os\n")
+    first = HomeIntegration(Home(tmp_path)).build(target, kernel, operator)
+    assert first.evidence.status is Status.POLICY_VIOLATION
+    assert first.package is not None
+    again = HomeIntegration(Home(tmp_path)).build(target, kernel, operator)
+    assert again == first
+    elsewhere = HomeIntegration(Home(tmp_path / "other")).build(target, kernel, operator)
+    assert elsewhere.evidence.seed != first.evidence.seed
+
+
+def test_a_reply_without_an_operator_leaves_everything_not_run(
+    tmp_path: Path, kernel: ChosenKernel
+) -> None:
+    operator = an_operator("", refused="no op.py in the reply")
+    made = HomeIntegration(Home(tmp_path)).build(target, kernel, operator)
+    assert made.package is None
+    assert made.evidence.status is Status.NOT_RUN
+    assert "no op.py in the reply" in made.evidence.checks[0].message
