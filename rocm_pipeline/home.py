@@ -10,6 +10,8 @@ HOME_VARIABLE = "ROCM_PIPELINE_HOME"
 REPOSITORY_VARIABLE = "ROCM_PIPELINE_REPOSITORY"
 ROUNDS_VARIABLE = "ROCM_PIPELINE_ROUNDS"
 DEFAULT_ROUNDS = 3
+PROBE_BYTES = 1 << 20
+"""What must fit on the disk for a run to start at all."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,10 @@ class Home:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe = self.path / f".probe-{os.getpid()}"
-            probe.write_bytes(b"x" * 4096)
-            probe.unlink()
+            try:
+                probe.write_bytes(bytes(PROBE_BYTES))
+            finally:
+                probe.unlink(missing_ok=True)
         except OSError as error:
             raise UserError(
                 f"the home cannot be written ({error.strerror or error})",

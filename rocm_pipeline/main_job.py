@@ -13,7 +13,10 @@ from rich.table import Table
 from rocm_pipeline.automation.events import StageEvent, StageState
 from rocm_pipeline.automation.running import RunSummary, run_targets
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.fleet.hosts import find_config
+from rocm_pipeline.fleet.service import require_models
 from rocm_pipeline.home import Home
+from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.ledger import Totals
 from rocm_pipeline.records.records import Records
@@ -42,8 +45,7 @@ def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
     """Bring `names` up to date, show progress and the result; True when all were accepted."""
     started = time.monotonic()
     sources = HomeSources(home)
-    for name in names:
-        sources.target(name)
+    _preflight(home, sources, names)
     home.create()
     with _only_one(home):
         before = _totals(home)
@@ -52,6 +54,16 @@ def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
         calls = _totals(home).agents.attempts - before.agents.attempts
         claude = _totals(home).claude.attempts - before.claude.attempts
         return _show(home, runs, calls, claude, time.monotonic() - started, console)
+
+
+def _preflight(home: Home, sources: HomeSources, names: Sequence[str]) -> None:
+    """Refuse what would fail later anyway, before anything is made."""
+    for name in names:
+        sources.target(name)
+    Sandbox.detect()
+    config = find_config(home.path)
+    if config is not None:
+        require_models(config)
 
 
 @contextmanager

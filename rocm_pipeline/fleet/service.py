@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.fleet import transport
-from rocm_pipeline.fleet.hosts import Host, Preferences, default_preferences
+from rocm_pipeline.fleet.hosts import FleetConfig, Host, Preferences, default_preferences
 from rocm_pipeline.fleet.inventory import HostReport, Inventory, Place
 from rocm_pipeline.fleet.policy import (
     DEAD_FAULTS,
@@ -304,6 +304,13 @@ def _complaint(report: HostReport) -> str:
     if report.error:
         return f"host '{report.host.name}' at {report.host.url}: {report.error}"
     return f"host '{report.host.name}' at {report.host.url} has no models"
+
+
+def require_models(config: FleetConfig) -> None:
+    """Raise UserError unless a host of the configured fleet answers and has a model."""
+    reports = Inventory(config.hosts, config.preferences, Deadlines()).reports()
+    if not any(report.models for report in reports):
+        raise _nothing_there(reports)
 
 
 def _nothing_there(reports: Sequence[HostReport]) -> UserError:

@@ -15,9 +15,7 @@ FAMILIES: dict[str, Family] = {
 _MARK = "// schedule: "
 
 
-def propose(
-    target: Target, history: Sequence[Tried], direction: str, seed: int
-) -> Proposal | None:
+def propose(target: Target, history: Sequence[Tried], direction: str, seed: int) -> Proposal | None:
     """Return the next kernel to try for `target`, never one that `history` holds.
 
     `direction` is "wide" (throughput: large tiles, wide loads) or "lean" (few registers, small

@@ -108,7 +108,7 @@ def _legal(target: Target, schedule: Schedule) -> bool:
         # scores and sums of a work-item, in registers
         and schedule["rows"] * schedule["keys"] // schedule["lanes"] <= 64
         and schedule["rows"] * 64 // schedule["lanes"] <= 64
-        and _instances(target, schedule) is not None
+        and any(made.keys == schedule["keys"] for made in _instances(target, schedule) or ())
     )
 
 
@@ -196,18 +196,16 @@ _MOVES = (
     ),
 )
 
+_PLAIN = {"lanes": 16, "pad": 0, "share": 0, "wide": 0, "unroll": 1}
+
 FAMILY = Family(
     name="attention_forward",
     knobs=_KNOBS,
     legal=_legal,
     fits=_fits,
     starts={
-        "wide": {
-            "lanes": 16, "groups": 16, "rows": 4, "keys": 32, "pad": 0, "share": 0, "wide": 0, "unroll": 1,
-        },
-        "lean": {
-            "lanes": 16, "groups": 8, "rows": 1, "keys": 16, "pad": 0, "share": 0, "wide": 0, "unroll": 1,
-        },
+        "wide": {"groups": 16, "rows": 4, "keys": 32, **_PLAIN},
+        "lean": {"groups": 8, "rows": 1, "keys": 16, **_PLAIN},
     },
     moves=_MOVES,
     render=_render,
@@ -215,4 +213,4 @@ FAMILY = Family(
         "No matrix instructions: it runs on every architecture, slower than one that uses them.",
         "Only the head sizes that the target lists.",
     ),
-)  # fmt: skip
+)

@@ -1,4 +1,4 @@
-"""What schedules are made of: feedback that comes in, a proposal that goes out, a family as data."""
+"""What schedules are made of: feedback comes in, a proposal goes out, a family is data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

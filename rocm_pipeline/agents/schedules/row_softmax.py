@@ -22,7 +22,7 @@ def _fits(target: Target) -> bool:
     return has_shape(target, symbols=matrix, tensors={"x": matrix, "y": matrix})
 
 
-def _legal(target: Target, schedule: Schedule) -> bool:
+def _legal(_target: Target, schedule: Schedule) -> bool:
     return schedule["block"] // schedule["rows"] >= 8
 
 

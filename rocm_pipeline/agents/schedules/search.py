@@ -50,14 +50,16 @@ def next_step(
             return Step(start, "It is where this direction starts.")
         if not any(tried.passed for tried in known):
             return Step(start, "Nothing has passed yet, so it goes back to the start.")
-    bad = _steps_that_lost(family, known)
+    bad = _steps_that_lost(known)
     for base in _by_merit(known):
         for step in _neighbours(family, target, base, bad, seed):
             if _key(step.schedule) not in seen:
                 return step
     rest = (s for s in schedules_of(family, target) if _key(s) not in seen)
     chosen = min(rest, key=lambda schedule: _draw(seed, _key(schedule)), default=None)
-    return chosen and Step(chosen, "All neighbours were tried, so it looks elsewhere.")
+    if chosen is None:
+        return None
+    return Step(chosen, "All neighbours were tried, so it looks elsewhere.")
 
 
 def start_of(family: Family, direction: str) -> Schedule:
@@ -134,7 +136,7 @@ def _apply(family: Family, schedule: Schedule, move: Move) -> Schedule | None:
     return changed
 
 
-def _steps_that_lost(family: Family, known: Sequence[Tried]) -> frozenset[tuple[str, int]]:
+def _steps_that_lost(known: Sequence[Tried]) -> frozenset[tuple[str, int]]:
     """Return the (knob, +1 or -1) whose latest use made the then best schedule worse."""
     verdicts: dict[tuple[str, int], bool] = {}
     best: Tried | None = None

@@ -21,7 +21,8 @@ _KNOBS = {
     "stage": (1, 2, 4, 8, 16),
     # four 2x2 convolutions with summed taps instead of one 3x3
     "phases": (0, 1),
-    # a first launch puts the taps in order, as fp32; otherwise each block does, into LDS
+    # a first launch puts the taps in order, as fp32, and they are read as scalars where they are
+    # needed; otherwise each block does, into LDS
     "prepare": (0, 1),
 }
 
@@ -49,7 +50,7 @@ def _lds_bytes(schedule: Schedule) -> int:
     return 4 * schedule["stage"] * (plane + taps)
 
 
-def _legal(target: Target, schedule: Schedule) -> bool:
+def _legal(_target: Target, schedule: Schedule) -> bool:
     block = schedule["tile_width"] * schedule["tile_rows"]
     return (
         64 <= block <= 512
@@ -109,7 +110,7 @@ _MOVES = (
     Move(
         frozenset({Cue.LDS, Cue.CACHE, Cue.LATENCY, Cue.ARITHMETIC}),
         {"prepare": 1},
-        "put the taps in order once, in a launch of their own, and read them as scalars",
+        "put the taps in order in a launch of their own, then read them straight from there",
     ),
     Move(
         frozenset({Cue.MEMORY, Cue.CACHE, Cue.LDS, Cue.ARITHMETIC}),
@@ -153,6 +154,8 @@ _MOVES = (
     ),
 )
 
+_PLAIN = {"pixels": 1, "prepare": 0}
+
 FAMILY = Family(
     name="upsample_conv_silu",
     knobs=_KNOBS,
@@ -160,12 +163,20 @@ FAMILY = Family(
     fits=_fits,
     starts={
         "wide": {
-            "tile_width": 32, "tile_rows": 4, "pixels": 1, "channels": 8,
-            "stage": 8, "phases": 1, "prepare": 0,
+            "tile_width": 32,
+            "tile_rows": 4,
+            "channels": 8,
+            "stage": 8,
+            "phases": 1,
+            **_PLAIN,
         },
         "lean": {
-            "tile_width": 16, "tile_rows": 8, "pixels": 1, "channels": 4,
-            "stage": 4, "phases": 0, "prepare": 0,
+            "tile_width": 16,
+            "tile_rows": 8,
+            "channels": 4,
+            "stage": 4,
+            "phases": 0,
+            **_PLAIN,
         },
     },
     moves=_MOVES,
@@ -175,4 +186,4 @@ FAMILY = Family(
         "order of the definition.",
         "No matrix instructions.",
     ),
-)  # fmt: skip
+)

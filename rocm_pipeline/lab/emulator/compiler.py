@@ -29,12 +29,15 @@ _LANGUAGE = "-x c++ -std=c++17 -fPIC -fno-exceptions -fno-rtti -nostdinc -nostdi
 _ARITHMETIC = "-ffp-contract=fast -fno-math-errno -Xclang -ffloat16-excess-precision=none"
 # The attribute of -fsanitize=thread keeps the optimiser from loads and stores that the program
 # does not make; its own hooks are off.
+# A null pointer is an address like any other.
 _FAITHFUL = (
     "-fno-delete-null-pointer-checks "
     "-fsanitize=thread -mllvm -tsan-instrument-memory-accesses=0 "
     "-mllvm -tsan-instrument-atomics=0 -mllvm -tsan-instrument-memintrinsics=0 "
     "-mllvm -tsan-instrument-func-entry-exit=0"
 )
+# A local array larger than the guard below a stack must hit it, not jump over it.
+_STACKS = "-fstack-clash-protection"
 _QUIET = "-w -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics"
 
 
@@ -72,7 +75,7 @@ class CpuCompiler:
         """Compile prepared source to optimised intermediate code; raises BuildFailed."""
         script = (
             f"{_CLANG} {self._machine} {_LANGUAGE} {optimisation} {_ARITHMETIC} {_FAITHFUL} "
-            f"{_QUIET} -fdeclspec -gline-tables-only -fno-vectorize -fno-slp-vectorize "
+            f"{_STACKS} {_QUIET} -fdeclspec -gline-tables-only -fno-vectorize -fno-slp-vectorize "
             "-fconvergent-functions -I /include "
             f"-DROCM_PIPELINE_WAVE={wave} -S -emit-llvm -o kernel.ll {SOURCE_NAME}"
         )

@@ -11,11 +11,11 @@ import numpy as np
 
 from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.emulator.arguments import check_arguments
-from rocm_pipeline.lab.emulator.build import EmulatorBuild
+from rocm_pipeline.lab.emulator.build import BuildFailed, EmulatorBuild
 from rocm_pipeline.lab.emulator.compiler import CpuCompiler
 from rocm_pipeline.lab.emulator.findings import Names, read_findings
 from rocm_pipeline.lab.emulator.instrumentation import instrument, number_collectives
-from rocm_pipeline.lab.emulator.ir import parse_module
+from rocm_pipeline.lab.emulator.ir import Module, parse_module
 from rocm_pipeline.lab.emulator.job import Job, command, split_outputs, write_job
 from rocm_pipeline.lab.emulator.profile import (
     LaunchProfile,
@@ -92,8 +92,7 @@ class Emulator:
         stored = self._cache.get(key)
         if stored is not None:
             return EmulatorBuild.from_bytes(stored)
-        module = parse_module(self._compiler.to_ir(prepare(source, kernels), wave, "-O1"))
-        check_references(module)
+        module = self._module(source, kernels, wave, "-O1")
         parameters = kernel_parameters(module, kernels)
         tables = instrument(module, kernels)
         build = EmulatorBuild(
@@ -112,8 +111,7 @@ class Emulator:
         key = self._key("torch", source, *kernels)
         library = self._cache.get(key)
         if library is None:
-            module = parse_module(self._compiler.to_ir(prepare(source, kernels), 64, "-O2"))
-            check_references(module)
+            module = self._module(source, kernels, 64, "-O2")
             kernel_parameters(module, kernels)
             number_collectives(module, kernels)
             library = self._compiler.to_library(module.text(), "-O2")
@@ -153,6 +151,17 @@ class Emulator:
                 argv, box=box, readonly=readonly, limits=_limits(job, wall_seconds)
             )
             return _result(job, completed, box, wall_seconds)
+
+    def _module(self, source: str, kernels: Sequence[str], wave: int, optimisation: str) -> Module:
+        ir = self._compiler.to_ir(prepare(source, kernels), wave, optimisation)
+        try:
+            module = parse_module(ir)
+        except ValueError as error:
+            raise BuildFailed(
+                f"error: the emulator cannot read the compiled code: {error}"
+            ) from error
+        check_references(module)
+        return module
 
     def _runtime(self, wave: int) -> bytes:
         key = self._key("runtime", str(wave))

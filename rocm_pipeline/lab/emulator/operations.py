@@ -93,7 +93,7 @@ def _operation(instruction: Instruction) -> tuple[str | None, int]:
     if opcode in ("br", "switch"):
         return "branch", 1
     if opcode in ("load", "store", "select"):
-        return opcode, 1
+        return (None, 0) if "@hip_emulator_indices" in instruction.text else (opcode, 1)
     rest = instruction.text.split(f" {opcode} ", 1)[-1]
     rest = _FLAGS.sub("", rest)
     if opcode in ("icmp", "fcmp"):

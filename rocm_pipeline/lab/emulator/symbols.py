@@ -8,7 +8,7 @@ from rocm_pipeline.lab.emulator.ir import Module
 from rocm_pipeline.lab.emulator.source import SOURCE_NAME
 
 # Everything else that the headers offer becomes an intrinsic of the compiler.
-_LIBRARY = {"erff", "memcpy", "memmove", "memset", "bcmp", "memcmp", "__tsan_init"}
+_LIBRARY = {"erff", "__tsan_init"}
 _DECLARATION = re.compile(r"declare .*?@([\w.$]+)\(")
 _EXTERNAL = re.compile(r"@([\w.$]+) = (?:[a-z_]+ )*?external ")
 _OWN = ("hip_emulator_", "llvm.")
@@ -24,9 +24,26 @@ _KINDS = (
 )
 
 
+_CONSTRUCTORS = re.compile(r"@llvm.global_ctors = appending global \[(\d+) x")
+_OUR_CONSTRUCTORS = 1
+
+
 def check_references(module: Module) -> None:
-    """Refuse calls and variables that nothing defines; raises BuildFailed naming them."""
+    """Refuse what no kernel may hold: undefined names, assembly, code that runs on loading.
+
+    Raises BuildFailed naming it.
+    """
     for line in module.outside:
+        constructors = _CONSTRUCTORS.match(line)
+        if constructors and int(constructors[1]) > _OUR_CONSTRUCTORS:
+            raise BuildFailed(
+                f"{SOURCE_NAME}:1:1: error: variables outside functions must have constant "
+                "initial values"
+            )
+        if line.startswith("module asm"):
+            raise BuildFailed(
+                f"{SOURCE_NAME}:1:1: error: inline assembly cannot run on the emulator"
+            )
         match = _DECLARATION.match(line) or _EXTERNAL.match(line)
         if match and not match[1].startswith(_OWN) and match[1] not in _LIBRARY:
             raise BuildFailed(

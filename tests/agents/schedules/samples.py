@@ -3,7 +3,6 @@
 import random
 from pathlib import Path
 
-from rocm_pipeline.agents.schedules import FAMILIES
 from rocm_pipeline.agents.schedules.model import Family, Schedule
 from rocm_pipeline.agents.schedules.search import schedules_of
 from rocm_pipeline.targets.library import load
@@ -25,4 +24,4 @@ def sample(family: Family) -> list[Schedule]:
     """The starts and a seeded draw from the legal space, `SAMPLE` in all."""
     starts = list(family.starts.values())
     rest = [s for s in schedules_of(family, builtin(family.name)) if s not in starts]
-    return starts + random.Random(5).sample(rest, SAMPLE - len(starts))  # noqa: S311
+    return starts + random.Random(5).sample(rest, SAMPLE - len(starts))

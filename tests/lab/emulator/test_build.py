@@ -48,6 +48,26 @@ def test_what_cannot_run_does_not_compile(bench: Bench, body: str, words: str) -
     assert words in _diagnostics(bench, body)
 
 
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ('asm(".globl anything");\n', "inline assembly"),
+        (
+            "float start() { return 1.0f; }\nextern float late;\nfloat late = start() + warpSize * "
+            "(float)(unsigned long)&late;\n",
+            "constant initial values",
+        ),
+        (
+            "volatile int seen;\n__attribute__((constructor)) void early() { seen = 1; }\n",
+            "constant initial values",
+        ),
+        ("extern int elsewhere;\nint* use() { return &elsewhere; }\n", "defined nowhere"),
+    ],
+)
+def test_nothing_runs_or_hides_outside_kernels(bench: Bench, before: str, words: str) -> None:
+    assert words in _diagnostics(bench, "y[0] = a;", before)
+
+
 def test_a_function_that_nothing_defines_is_refused(bench: Bench) -> None:
     text = _diagnostics(bench, "y[0] = helper(n);", before='extern "C" int helper(int);\n')
 

@@ -352,6 +352,22 @@ def test_the_honest_twin_has_no_finding(planted: Planted, bench: Bench) -> None:
     assert run.status is Status.PASSED
 
 
+@pytest.mark.parametrize(("elements", "status"), [(50_000, Status.CRASHED), (5_000, Status.PASSED)])
+def test_more_private_memory_than_there_is_does_not_reach_another_work_item(
+    bench: Bench, elements: int, status: Status
+) -> None:
+    source = f"""extern "C" __global__ void k(const float* x, float* y, int n) {{
+  volatile float mine[{elements}];
+  for (int j = 0; j < {elements}; j += 50) mine[j] = x[j % n];
+  y[threadIdx.x] = mine[50 * (n - 1)];
+}}"""
+    buffers = {"x": np.zeros(N, np.float32), "y": np.zeros(N, np.float32)}
+    run = bench.run(source, Start("k", ("x", "y", N)), buffers)
+
+    assert run.status is status
+    assert all("memory fault" in finding.message for finding in run.findings)
+
+
 def _run(bench: Bench, planted: Planted, source: str) -> EmulatorRun:
     start = Start(
         "k",

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "profile.h"
 #include "shadow.h"
+#include "sites.h"
 
 Settings settings;
 Launch launch;
@@ -164,6 +165,7 @@ bool run_launch(const unsigned* grid, const unsigned* block) {
     launch.lanes = block[0] * block[1] * block[2];
     launch.waves = (launch.lanes + wave_size - 1) / wave_size;
     blocks_run = waves_run = barriers_passed = 0;
+    last_site = 0;
     memcpy(hip_emulator_indices + 6, block, 3 * sizeof(unsigned));
     memcpy(hip_emulator_indices + 9, grid, 3 * sizeof(unsigned));
     shadow_begin_launch();

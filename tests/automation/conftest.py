@@ -1,0 +1,49 @@
+"""The main job on fakes in a home of its own, in this process."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+import pytest
+
+from rocm_pipeline.automation.events import StageEvent
+from rocm_pipeline.automation.running import RunSummary, run_targets
+from rocm_pipeline.definitions import assemble
+from rocm_pipeline.home import Home
+from tests.fakes.pipeline import FakePipeline
+
+LOCATION = "fake_code_location_in_process"
+
+
+class Command:
+    """What the command line does, without its bars."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.pipeline = FakePipeline(home)
+        self.events: list[StageEvent] = []
+
+    def run(self, *targets: str) -> list[RunSummary]:
+        self.events.clear()
+        self.pipeline.workshop.calls = Counter()
+        return run_targets(
+            self.home,
+            targets or ("row_softmax",),
+            self.events.append,
+            sources=self.pipeline.sources,
+            code_location=LOCATION,
+        )
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "ROCM_PIPELINE_HOME"):
+        monkeypatch.setenv(name, "")
+    made = Command(Home(tmp_path))
+    module = ModuleType(LOCATION)
+    module.__dict__["defs"] = assemble(made.pipeline.resources(), dg.in_process_executor)
+    monkeypatch.setitem(sys.modules, LOCATION, module)
+    yield made

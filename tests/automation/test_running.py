@@ -1,0 +1,139 @@
+"""The command runs what is stale or missing, and nothing else."""
+
+import pytest
+
+from rocm_pipeline.automation.events import StageState
+from rocm_pipeline.errors import UserError
+from tests.automation.conftest import Command
+from tests.fakes.pipeline import FakeSources
+
+EVERYTHING = {
+    "target",
+    "repo_snapshot",
+    "plan",
+    "test_suite",
+    "kernel_candidates",
+    "kernel",
+    "torch_op",
+    "benchmark",
+    "documentation",
+    "cross_review",
+    "final_review",
+    "pull_request",
+    "report",
+}
+
+
+def test_a_first_run_makes_everything_and_a_second_asks_nobody(command: Command) -> None:
+    (first,) = command.run()
+    assert first.succeeded
+    assert set(first.made) == EVERYTHING
+    assert len(first.run_ids) == 1
+    (second,) = command.run()
+    assert second.succeeded
+    assert second.made == ()
+    assert second.run_ids == ()
+    assert command.events == []
+    assert not command.pipeline.workshop.calls
+    assert second.remarks == first.remarks
+
+
+def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Command) -> None:
+    command.run()
+    command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
+    (summary,) = command.run()
+    # The plan and the candidates read the file; they come out as before, and so the rest stands.
+    assert summary.made == ("repo_snapshot", "plan", "kernel_candidates", "pull_request")
+    assert set(command.pipeline.workshop.calls) == {"plan", "judge_baseline", "develop"}
+
+
+def test_another_answer_makes_stale_what_was_made_from_it(command: Command) -> None:
+    command.run()
+    command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
+    command.pipeline.workshop.speedup = 3.0
+    (summary,) = command.run()
+    made = set(summary.made)
+    assert {"kernel_candidates", "kernel", "benchmark", "torch_op", "report"} <= made
+    assert not made & {"target", "test_suite"}
+
+
+def test_a_changed_target_makes_everything_again(command: Command) -> None:
+    command.run()
+    command.pipeline.sources.title = "Another title"
+    (summary,) = command.run()
+    assert set(summary.made) == EVERYTHING
+
+
+def test_one_target_s_change_leaves_the_other_as_it_is(command: Command) -> None:
+    command.run("row_softmax", "flash_attention")
+    sources = FakeSources(kernel_text="changed")
+    plain = command.pipeline.sources
+    command.pipeline.sources.snapshot = (  # pyright: ignore[reportAttributeAccessIssue]
+        lambda target: (
+            sources.snapshot(target)
+            if target.name == "flash_attention"
+            else FakeSources.snapshot(plain, target)
+        )
+    )
+    softmax, attention = command.run("row_softmax", "flash_attention")
+    assert softmax.made == ()
+    assert attention.made[0] == "repo_snapshot"
+
+
+def test_a_gate_that_does_not_pass_is_a_reason_and_no_traceback(command: Command) -> None:
+    command.pipeline.workshop.kernels_pass = False
+    failed, other = command.run("row_softmax", "flash_attention")
+    assert not failed.succeeded
+    assert failed.failure == (
+        "kernel_candidates: some_candidate_passed: 0 of 2 candidates passed every check; "
+        "most often COMPILE_ERROR"
+    )
+    assert not other.succeeded, "one target's failure does not end the others"
+    assert "kernel" not in failed.made
+    (remark,) = failed.remarks
+    assert (remark.stage, remark.is_error) == ("kernel_candidates", True)
+
+
+def test_a_failed_gate_is_tried_again_and_never_passed_by(command: Command) -> None:
+    command.pipeline.workshop.kernels_pass = False
+    command.run()
+    (again,) = command.run()
+    assert again.made == ("kernel_candidates",)
+    assert not again.succeeded
+    command.pipeline.workshop.kernels_pass = True
+    (mended,) = command.run()
+    assert mended.succeeded
+    assert set(mended.made) == EVERYTHING - {"target", "repo_snapshot", "plan", "test_suite"}
+
+
+def test_a_stage_that_raises_leaves_its_own_words(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> object:
+        raise UserError("no host answers", where="hosts.yaml", fix="Start Ollama.")
+
+    monkeypatch.setattr(command.pipeline.workshop, "analyse", refuse)
+    (summary,) = command.run()
+    assert summary.failure == "benchmark: hosts.yaml: no host answers. Start Ollama."
+    monkeypatch.undo()
+    (resumed,) = command.run()
+    assert resumed.succeeded
+    assert "kernel_candidates" not in resumed.made, "what was made before stands"
+
+
+def test_progress_is_told_as_it_happens(command: Command) -> None:
+    command.run()
+    states = [(event.stage, event.state) for event in command.events]
+    for stage in EVERYTHING:
+        assert states.index((stage, StageState.STARTED)) < states.index(
+            (stage, StageState.FINISHED)
+        )
+    replies = [event for event in command.events if event.state is StageState.REPLIED]
+    assert len(replies) == 6
+    assert "row_softmax.kernel_wide, round 1: T2 PASSED" in {reply.detail for reply in replies}
+
+
+def test_an_unknown_target_runs_nothing(command: Command) -> None:
+    with pytest.raises(UserError, match="no target 'nothing'"):
+        command.run("row_softmax", "nothing")
+    assert command.events == []

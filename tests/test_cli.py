@@ -1,0 +1,177 @@
+"""The command, as a person types it: what it says, and how it ends on bad input."""
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+COMMAND = str(Path(sys.executable).with_name("rocm-pipeline"))
+
+
+def call(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with a clean environment and return what it printed."""
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home.parent)}
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env={**variables, "ROCM_PIPELINE_HOME": str(home), **environment},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the one line of a refusal; fails when there is more, or a traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_an_unknown_target_is_refused_with_the_known_ones(home: Path) -> None:
+    line = refused(call("run", "nothing", home=home))
+    assert "'nothing'" in line
+    assert "row_softmax" in line
+    assert not home.exists()
+
+
+def test_a_malformed_target_is_refused_with_file_field_and_fix(home: Path) -> None:
+    assert call("targets", "new", "mine", home=home).returncode == 0
+    path = home / "targets" / "mine" / "target.yaml"
+    data = yaml.safe_load(path.read_text())
+    data["work"]["bytes"] = "n ** 2"
+    path.write_text(yaml.safe_dump(data))
+    line = refused(call("run", "mine", home=home))
+    assert "target.yaml" in line
+    assert "work.bytes" in line
+    assert "n ** 2" in line
+    assert not (home / "records.sqlite").exists()
+
+
+def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    line = refused(call("run", "row_softmax", home=tmp_path / "file" / "home"))
+    assert "home cannot be written" in line
+
+
+def test_a_full_disk_is_refused_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("needs root and unshare(1) to mount a small file system")
+    script = (
+        f"mount -t tmpfs -o size=256k tmpfs {place} && "
+        f"head -c 12k /dev/zero > {place}/filler && "
+        f"ROCM_PIPELINE_HOME={place}/home {COMMAND} run row_softmax; status=$?; "
+        f"find {place} -type f | sort; exit $status"
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script], capture_output=True, text=True, check=False
+    )
+    if "mount:" in done.stderr:
+        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    assert "cannot be written" in refused(done)
+    assert done.stdout.split() == [f"{place}/filler"]
+
+
+def test_a_second_run_on_the_same_home_is_refused(home: Path) -> None:
+    home.mkdir()
+    with (home / "lock").open("w") as file:
+        file.write("4711")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        line = refused(call("run", "row_softmax", home=home))
+    assert "under way" in line
+    assert "4711" in line
+
+
+def test_a_dead_ollama_host_is_refused_and_not_replaced_by_the_embedded_agent(
+    home: Path,
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST=url))
+    assert url in line
+
+
+def test_a_malformed_ollama_host_is_refused(home: Path) -> None:
+    line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST="ftp://x"))
+    assert "OLLAMA_HOST" in line
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "many", "1000"])
+def test_rounds_must_be_a_small_number(home: Path, rounds: str) -> None:
+    line = refused(call("run", "row_softmax", home=home, ROCM_PIPELINE_ROUNDS=rounds))
+    assert "ROCM_PIPELINE_ROUNDS" in line
+
+
+def test_a_repository_that_is_none_is_refused(home: Path, tmp_path: Path) -> None:
+    line = refused(call("run", "row_softmax", home=home, ROCM_PIPELINE_REPOSITORY=str(tmp_path)))
+    assert "no git repository" in line
+
+
+@pytest.mark.parametrize("what", ["k-0000000000000000", "no/such/file", "ev-x"])
+def test_lineage_of_something_unknown_is_refused(home: Path, what: str) -> None:
+    home.mkdir()
+    refused(call("lineage", what, home=home))
+
+
+def test_lineage_before_any_run_says_what_to_do(home: Path) -> None:
+    assert "make run" in refused(call("lineage", "k-1", home=home))
+
+
+def test_a_taken_port_is_refused(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "taken" in refused(call("ui", "--port", str(port), home=home))
+
+
+def test_targets_are_listed_shown_and_made(home: Path) -> None:
+    listed = call("targets", "list", home=home)
+    assert listed.returncode == 0
+    assert "flash_attention" in listed.stdout
+    shown = call("targets", "show", "row_softmax", home=home)
+    assert json.loads(shown.stdout)["name"] == "row_softmax"
+    assert call("targets", "new", "mine", home=home).returncode == 0
+    assert "mine" in call("targets", "list", home=home).stdout
+    assert "already" in refused(call("targets", "new", "mine", home=home))
+
+
+def test_a_plan_is_shown_without_running_it(home: Path) -> None:
+    shown = call("plan", "row_softmax", "--json", home=home)
+    assert shown.returncode == 0, shown.stderr
+    roles = {task["agent_id"].rsplit("_", 1)[0] for task in json.loads(shown.stdout)["tasks"]}
+    assert roles == {"kernel_dev", "pytorch_dev", "profiler", "docs_writer", "tester"}
+    assert not (home / "records.sqlite").exists()
+
+
+def test_the_doctor_says_what_is_there_and_what_is_not(home: Path) -> None:
+    done = call("doctor", home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("sandbox", "toolchain", "PyTorch", "AMD GPU", "Ollama", "ANTHROPIC_API_KEY"):
+        assert word in done.stdout
+    assert "The pipeline can run" in done.stdout
+
+
+def test_the_key_s_value_is_never_printed(home: Path) -> None:
+    done = call("doctor", home=home, ANTHROPIC_API_KEY="sk-ant-canary-0123456789")
+    assert "canary" not in done.stdout + done.stderr
+    assert "is set" in done.stdout
