@@ -5,7 +5,8 @@ An asset here is a generator that yields its agents' replies as they come and th
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import dagster as dg
@@ -36,16 +37,23 @@ def result(
 
 def graph_result(value: Value, metadata: Metadata) -> dg.Output[Value]:
     """Return the result of a graph asset's last op, versioned by its content."""
-    return dg.Output(
-        value, "result", data_version=dg.DataVersion(digest_of(value)), metadata=metadata
-    )
+    with _unannounced(dg.BetaWarning):
+        return dg.Output(
+            value, "result", data_version=dg.DataVersion(digest_of(value)), metadata=metadata
+        )
 
 
 def gate(asset: str, name: str, description: str, *, blocking: bool) -> dg.AssetCheckSpec:
     """Declare a check of one target's partition; a blocking one stops the stages after it."""
-    with warnings.catch_warnings():
-        # Checks by partition are a preview feature of Dagster.
-        warnings.simplefilter("ignore", dg.PreviewWarning)
+    with _unannounced(dg.PreviewWarning):
         return dg.AssetCheckSpec(
             name, asset=asset, description=description, blocking=blocking, partitions_def=targets
         )
+
+
+@contextmanager
+def _unannounced(kind: type[Warning]) -> Generator[None, None, None]:
+    """Hold back Dagster's word that a feature is not final: its version is pinned, and tested."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", kind)
+        yield

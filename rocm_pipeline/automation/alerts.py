@@ -47,7 +47,10 @@ def note(path: Path, *, run_id: str, target: str, step: str, reason: str, at: da
     with path.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        if any(json.loads(known)["run"] == run_id for known in file if known.endswith("}\n")):
+        text = file.read()
+        if f'"run": "{run_id}"' in text:
             return False
+        if text and not text.endswith("\n"):  # the half line of a process that was killed
+            file.write("\n")
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
     return True

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.automation.jobs import main_job
+from rocm_pipeline.resources.instance import add_targets
 from rocm_pipeline.resources.protocols import Sources
 
 
@@ -18,10 +18,7 @@ def nightly(
 ) -> list[dg.RunRequest]:
     """Ask for one run per target; the key keeps a second tick of the same night from doubling."""
     names = sources.names()
-    known = set(context.instance.get_dynamic_partitions(targets.name or ""))
-    missing = [name for name in names if name not in known]
-    if missing:
-        context.instance.add_dynamic_partitions(targets.name or "", missing)
+    add_targets(context.instance, names)
     date = context.scheduled_execution_time.date().isoformat()
     return [
         dg.RunRequest(

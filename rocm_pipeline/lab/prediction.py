@@ -5,15 +5,15 @@ counts are scaled to the whole grid and handed to the model of each architecture
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.cases import draw_tensor, scalar_values
-from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild, LaunchProfile
+from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild, LaunchProfile, SiteKind
 from rocm_pipeline.lab.evidence import CompileRecord, Estimate, KernelResources, Status
-from rocm_pipeline.lab.execution import Memory, Wave, allocate
+from rocm_pipeline.lab.execution import Wave, allocate
 from rocm_pipeline.lab.launch_work import LINE_BYTES, LaunchWork
 from rocm_pipeline.lab.roofline import estimate
 from rocm_pipeline.targets.dtypes import Array
@@ -72,19 +72,22 @@ class Predictor:
         if not wanted:
             return []
         bound = target.bind(plan, case, wave)
-        works = self._count(target, case, bound, wave, build)
+        counted = self._count(target, case, bound, build)
         return [
             estimate(
                 record.architecture,
                 case,
-                [(work, _kernel(record, name)) for name, work in works],
+                [
+                    (launch.work(kernel := _kernel(record, launch.name)), kernel)
+                    for launch in counted
+                ],
             )
             for record in wanted
         ]
 
     def _count(
-        self, target: Target, case: Case, bound: BoundPlan, wave: Wave, build: EmulatorBuild
-    ) -> list[tuple[str, LaunchWork]]:
+        self, target: Target, case: Case, bound: BoundPlan, build: EmulatorBuild
+    ) -> list["CountedLaunch"]:
         memory = allocate(target, bound, case, _repeated_inputs(target, case))
         run = self._emulator.run(
             build,
@@ -100,9 +103,78 @@ class Predictor:
         if run.status is not Status.PASSED:
             raise PredictionFailedError(f"{case.name}: {run.findings[0].message}")
         return [
-            (launch.kernel, _work(launch, profile, memory, wave))
+            CountedLaunch(
+                launch,
+                profile,
+                touched_bytes=sum(
+                    memory.buffers[name].nbytes
+                    for name in set(launch.args)
+                    if name in memory.buffers
+                ),
+            )
             for launch, profile in zip(bound.launches, run.profiles, strict=True)
         ]
+
+
+@dataclass(frozen=True)
+class CountedLaunch:
+    """A launch with the profile of the blocks that were run of it."""
+
+    launch: BoundLaunch
+    profile: LaunchProfile
+    touched_bytes: int
+    """Size of all buffers among its arguments."""
+
+    @property
+    def name(self) -> str:
+        return self.launch.kernel
+
+    def work(self, kernel: KernelResources) -> LaunchWork:
+        """Return the counts of the whole grid, as `kernel` was compiled.
+
+        The emulator executes accesses as the source writes them; the GPU's compiler merges
+        neighbouring ones of a work-item into wide instructions. How far it did is taken from the
+        widths in the compiled code, so that a kernel is not charged for loads that it never does.
+        """
+        profile, scale = self.profile, self.profile.scale
+        loads = _merging(kernel, "vmem load", profile, SiteKind.LOAD)
+        stores = _merging(kernel, "vmem store", profile, SiteKind.STORE)
+        transactions = (
+            profile.transactions_of(SiteKind.LOAD) / loads
+            + profile.transactions_of(SiteKind.STORE) / stores
+            + profile.transactions_of(SiteKind.ATOMIC)
+        )
+        distinct = scale * (profile.read.total_64 + profile.written.total_64)
+        work = LaunchWork(
+            blocks=self.launch.blocks,
+            threads_per_block=self.launch.threads,
+            shared_bytes=self.launch.shared_bytes,
+            transactions=scale * transactions,
+            block_lines=scale * (profile.read.per_block_64 + profile.written.per_block_64),
+            # blocks share lines: the sample's distinct lines scale to no more than there are
+            compulsory_lines=min(distinct, self.touched_bytes / LINE_BYTES),
+            loads=scale * profile.global_loads / loads,
+            lds_accesses=scale * profile.lds_requests,
+            lds_passes=scale * profile.lds_cycles,
+            barriers=scale * profile.barriers * ceildiv(self.launch.threads, kernel.wave),
+            atomics=scale * profile.global_atomics,
+        )
+        return work.with_operations(
+            {kind: scale * count for kind, count in profile.operations.items()}
+        )
+
+
+def _merging(kernel: KernelResources, prefix: str, profile: LaunchProfile, kind: SiteKind) -> float:
+    """How many accesses of the source one compiled instruction does, at least one."""
+    widths = {
+        int(name.rsplit(" ", 1)[1]) / 8: count
+        for name, count in kernel.instructions.items()
+        if name.startswith(prefix)
+    }
+    compiled, executed = sum(widths.values()), profile.bytes_per_access(kind)
+    if not compiled or not executed:
+        return 1.0
+    return max(1.0, sum(w * n for w, n in widths.items()) / compiled / executed)
 
 
 def _sample_size(target: Target, case: Case, bound: BoundPlan) -> int:
@@ -110,30 +182,6 @@ def _sample_size(target: Target, case: Case, bound: BoundPlan) -> int:
     blocks = max(launch.blocks for launch in bound.launches)
     affordable = SAMPLE_OPERATIONS * blocks // max(operations, 1)
     return max(FEWEST_BLOCKS, min(MOST_BLOCKS, affordable))
-
-
-def _work(launch: BoundLaunch, profile: LaunchProfile, memory: Memory, wave: Wave) -> LaunchWork:
-    scale = profile.scale
-    touched = sum(
-        memory.buffers[name].nbytes for name in set(launch.args) if name in memory.buffers
-    )
-    distinct = scale * (profile.read.total_64 + profile.written.total_64)
-    waves_per_block = ceildiv(launch.threads, wave)
-    operations = {kind: scale * count for kind, count in profile.operations.items()}
-    return LaunchWork(
-        blocks=launch.blocks,
-        threads_per_block=launch.threads,
-        shared_bytes=launch.shared_bytes,
-        transactions=scale * profile.transactions_64,
-        block_lines=scale * (profile.read.per_block_64 + profile.written.per_block_64),
-        # blocks share lines, so that the sample's distinct lines scale to no more than there are
-        compulsory_lines=min(distinct, touched / LINE_BYTES),
-        loads=scale * profile.global_loads,
-        lds_accesses=scale * profile.lds_requests,
-        lds_passes=scale * profile.lds_cycles,
-        barriers=scale * profile.barriers * waves_per_block,
-        atomics=scale * profile.global_atomics,
-    ).with_operations(operations)
 
 
 def _kernel(record: CompileRecord, name: str) -> KernelResources:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def locked(path: Path) -> Generator[None]:
+def locked(path: Path) -> Generator[None, None, None]:
     """Wait for the lock at `path` and hold it; it is freed with the process at the latest."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -66,7 +66,7 @@ class HomeReporting:
 
 
 @contextmanager
-def _records(home: Home) -> Generator[Records]:
+def _records(home: Home) -> Generator[Records, None, None]:
     records = Records.open(home.records_url, str(home.store))
     try:
         yield records
@@ -91,7 +91,7 @@ def history(_context: dg.InitResourceContext) -> HomeHistory:
 
 @dg.resource(description="Agents at work: the fleet, the harness and the records.")
 @contextmanager
-def workshop(_context: dg.InitResourceContext) -> Generator[Workshop]:
+def workshop(_context: dg.InitResourceContext) -> Generator[Workshop, None, None]:
     with Workshop.open(Home.from_environment()) as opened:
         yield opened
 

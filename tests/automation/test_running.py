@@ -106,16 +106,14 @@ def test_a_failed_gate_is_tried_again_and_never_passed_by(command: Command) -> N
     assert set(mended.made) == EVERYTHING - {"target", "repo_snapshot", "plan", "test_suite"}
 
 
-def test_a_stage_that_raises_leaves_its_own_words(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stage_that_raises_leaves_its_own_words(command: Command) -> None:
     def refuse(*_: object) -> object:
         raise UserError("no host answers", where="hosts.yaml", fix="Start Ollama.")
 
-    monkeypatch.setattr(command.pipeline.workshop, "analyse", refuse)
-    (summary,) = command.run()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command.pipeline.workshop, "analyse", refuse)
+        (summary,) = command.run()
     assert summary.failure == "benchmark: hosts.yaml: no host answers. Start Ollama."
-    monkeypatch.undo()
     (resumed,) = command.run()
     assert resumed.succeeded
     assert "kernel_candidates" not in resumed.made, "what was made before stands"

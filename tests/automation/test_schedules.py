@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from dagster import DagsterInstance, DefaultScheduleStatus, build_schedule_context
+from dagster import DefaultScheduleStatus, build_schedule_context, instance_for_test
 
 from rocm_pipeline.automation.schedules import nightly
 from tests.fakes.pipeline import FakeSources
 
 
 def test_every_target_is_run_once_a_night() -> None:
-    with DagsterInstance.ephemeral() as instance:
+    with instance_for_test() as instance:
 
         def tick(day: int) -> list[tuple[str | None, str | None]]:
             context = build_schedule_context(

@@ -35,6 +35,11 @@ class Traffic:
     dropped: int
     """Accesses beyond what the recorder holds; they are in none of the other figures."""
 
+    @property
+    def whole(self) -> float:
+        """What to multiply the figures by to account for dropped accesses, as if like the rest."""
+        return 1 + self.dropped / self.lanes if self.lanes else 1.0
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -76,39 +81,51 @@ class LaunchProfile:
                 yield each
 
     @property
-    def global_loads(self) -> int:
+    def global_loads(self) -> float:
         """Global load instructions, counted once a wave."""
-        return sum(each.requests for each in self.select(_GLOBAL, SiteKind.LOAD))
+        return sum(each.requests * each.whole for each in self.select(_GLOBAL, SiteKind.LOAD))
 
     @property
-    def global_stores(self) -> int:
-        return sum(each.requests for each in self.select(_GLOBAL, SiteKind.STORE))
+    def global_stores(self) -> float:
+        return sum(each.requests * each.whole for each in self.select(_GLOBAL, SiteKind.STORE))
 
     @property
-    def global_atomics(self) -> int:
+    def global_atomics(self) -> float:
         """Atomics on global memory, counted once a work-item."""
-        return sum(each.lanes for each in self.select(_GLOBAL, SiteKind.ATOMIC))
+        return sum(each.lanes * each.whole for each in self.select(_GLOBAL, SiteKind.ATOMIC))
 
     @property
-    def transactions_64(self) -> int:
+    def transactions_64(self) -> float:
         """Lines of 64 bytes asked for by all global requests, atomics too."""
-        return sum(each.lines_64 for each in self.select(_GLOBAL))
+        return self.transactions_of(*SiteKind)
+
+    def transactions_of(self, *kinds: SiteKind) -> float:
+        """Lines of 64 bytes asked for by the global requests of some kinds of site."""
+        return sum(each.lines_64 * each.whole for each in self.select(_GLOBAL, *kinds))
+
+    def bytes_per_access(self, kind: SiteKind) -> float:
+        """Bytes of one work-item's access to global memory, on average; 0 without any."""
+        found = list(self.select(_GLOBAL, kind))
+        lanes = sum(each.lanes for each in found)
+        return sum(each.bytes for each in found) / lanes if lanes else 0.0
 
     @property
-    def global_bytes(self) -> int:
-        return sum(each.bytes for each in self.select(_GLOBAL))
+    def global_bytes(self) -> float:
+        return sum(each.bytes * each.whole for each in self.select(_GLOBAL))
 
     @property
-    def lds_requests(self) -> int:
-        return sum(each.requests for each in self.select(_LDS))
+    def lds_requests(self) -> float:
+        return sum(each.requests * each.whole for each in self.select(_LDS))
 
     @property
-    def lds_cycles(self) -> int:
-        return sum(each.bank_cycles for each in self.select(_LDS))
+    def lds_cycles(self) -> float:
+        return sum(each.bank_cycles * each.whole for each in self.select(_LDS))
 
     @property
-    def lds_conflict_cycles(self) -> int:
-        return sum(each.bank_cycles - each.ideal_cycles for each in self.select(_LDS))
+    def lds_conflict_cycles(self) -> float:
+        return sum(
+            (each.bank_cycles - each.ideal_cycles) * each.whole for each in self.select(_LDS)
+        )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ extern "C" __attribute__((visibility("hidden"))) void hip_emulator_switch(void**
 // All stacks, one after another; a work-item's private memory lies here and nowhere else.
 extern char* fiber_stacks;
 inline bool is_private(const void* place) {
-    uintptr_t offset = reinterpret_cast<uintptr_t>(place) - reinterpret_cast<uintptr_t>(fiber_stacks);
+    uintptr_t begin = reinterpret_cast<uintptr_t>(fiber_stacks);
+    uintptr_t offset = reinterpret_cast<uintptr_t>(place) - begin;
     return offset < most_lanes * fiber_stack_bytes;
 }
 

@@ -21,7 +21,8 @@ struct Line {
     void add(int64_t value) {
         char digits[24];
         unsigned count = 0;
-        uint64_t magnitude = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+        uint64_t magnitude = static_cast<uint64_t>(value);
+        if (value < 0) magnitude = 0 - magnitude;
         do digits[count++] = static_cast<char>('0' + magnitude % 10);
         while ((magnitude /= 10) != 0);
         if (value < 0) digits[count++] = '-';

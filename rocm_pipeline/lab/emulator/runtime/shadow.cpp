@@ -9,7 +9,9 @@ constexpr uint64_t several_lanes_flag = 2;      // reader: others of the wave, n
 constexpr uint64_t several_waves_flag = 4;      // reader: others of another wave
 constexpr uint64_t earlier_block_flag = 8;      // reader: a block before this one
 
-static uint32_t interval_of(uint64_t stamp) { return static_cast<uint32_t>(stamp >> interval_shift); }
+static uint32_t interval_of(uint64_t stamp) {
+    return static_cast<uint32_t>(stamp >> interval_shift);
+}
 static unsigned synchronised_of(uint64_t stamp) { return (stamp >> synchronised_shift) & 0xffff; }
 static unsigned lane_of(uint64_t stamp) { return (stamp >> lane_shift) & 0x3ff; }
 static unsigned wave_of(uint64_t stamp) { return lane_of(stamp) / wave_size; }

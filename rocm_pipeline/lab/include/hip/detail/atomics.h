@@ -49,7 +49,8 @@ HIP_DETAIL_DEVICE unsigned atomicDec(unsigned* place, unsigned limit) {
     unsigned seen = atomicCAS(place, 0u, 0u), expected;
     do {
         expected = seen;
-        seen = atomicCAS(place, expected, expected == 0u || expected > limit ? limit : expected - 1u);
+        bool wraps = expected == 0u || expected > limit;
+        seen = atomicCAS(place, expected, wraps ? limit : expected - 1u);
     } while (seen != expected);
     return seen;
 }

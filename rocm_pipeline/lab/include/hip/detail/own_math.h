@@ -60,9 +60,12 @@ HIP_DETAIL_FUNCTION double own_log(double x) {
     p = __builtin_fma(p, z, 1.0 / 3.0);
     p *= z;
     // 2s = f - s*f, which keeps the rounding of s away from the leading term.
-    double e = exponent, rest = __builtin_fma(2.0 * s, p, __builtin_fma(-s, f, e * 0x1.abc9e3b39803fp-56));
-    double large = e * 0x1.62e42fefa39efp-1, sum = large + f;
-    double lost = exponent == 0 ? 0.0 : __builtin_fma(e, 0x1.62e42fefa39efp-1, -large) + ((large - sum) + f);
+    double e = exponent;
+    double rest = __builtin_fma(-s, f, e * 0x1.abc9e3b39803fp-56);
+    rest = __builtin_fma(2.0 * s, p, rest);
+    double large = e * 0x1.62e42fefa39efp-1, sum = large + f, lost = 0.0;
+    if (exponent != 0)
+        lost = __builtin_fma(e, 0x1.62e42fefa39efp-1, -large) + ((large - sum) + f);
     return sum + (rest + lost);
 }
 

@@ -1,4 +1,5 @@
-// HIP's qualifiers, and ours: HIP_DETAIL_FUNCTION for free functions, HIP_DETAIL_MEMBER for members.
+// HIP's qualifiers, and ours: HIP_DETAIL_FUNCTION and HIP_DETAIL_DEVICE for free functions,
+// HIP_DETAIL_MEMBER for members.
 #pragma once
 
 #define __global__ __attribute__((global))

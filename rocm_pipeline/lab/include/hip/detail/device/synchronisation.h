@@ -1,7 +1,9 @@
 // Barriers and fences.
 #pragma once
 
-HIP_DETAIL_DEVICE void __threadfence_block() { __builtin_amdgcn_fence(__ATOMIC_SEQ_CST, "workgroup"); }
+HIP_DETAIL_DEVICE void __threadfence_block() {
+    __builtin_amdgcn_fence(__ATOMIC_SEQ_CST, "workgroup");
+}
 HIP_DETAIL_DEVICE void __threadfence() { __builtin_amdgcn_fence(__ATOMIC_SEQ_CST, "agent"); }
 
 HIP_DETAIL_DEVICE void __syncthreads() {
