@@ -96,7 +96,9 @@ def test_the_job_holds_every_stage_and_timing_waits_for_the_gpu() -> None:
     made = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
     assert made == NAMES - {"agent_reply"}
     assert job.executor_def.name == "forkserver"
-    assert {getattr(op.definition, "pool", None) for op in job.nodes if op.name == "benchmark"} == {"gpu"}
+    assert {getattr(op.definition, "pool", None) for op in job.nodes if op.name == "benchmark"} == {
+        "gpu"
+    }
 
 
 def test_loading_makes_and_reads_no_home_and_is_not_slow(tmp_path: Path) -> None:

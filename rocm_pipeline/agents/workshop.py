@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import cache
-from statistics import geometric_mean
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,7 +22,6 @@ from rocm_pipeline.agents.outcome import (
     Operator,
     TestSuite,
 )
-from rocm_pipeline.agents.prompts import template_sha256
 from rocm_pipeline.agents.roles import (
     ANALYSIS_FILE,
     CASES_FILE,
@@ -36,17 +34,18 @@ from rocm_pipeline.home import Home, rounds
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.cases import within_domain
 from rocm_pipeline.lab.evidence import Evidence
-from rocm_pipeline.lab.harness import Harness, harness_sha256
+from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.planning import rule_reviewer
-from rocm_pipeline.planning.plan import Plan, Role, Task
+from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.planning.rule_reviewer import OperatorFacts
 from rocm_pipeline.planning.rules import make_plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.versions import package_sha256
 
 WORTH_IT = 1.02
 """Estimated speed-up below which the baseline stays: less is within the estimator's own grain."""
@@ -256,27 +255,36 @@ class Workshop:
         return review
 
 
-STAGE_ROLES: dict[str, Role] = {
-    "test_suite": Role.TESTER,
-    "kernel_candidates": Role.KERNEL_DEV,
-    "torch_op": Role.PYTORCH_DEV,
-    "benchmark": Role.PROFILER,
-    "documentation": Role.DOCS_WRITER,
+_STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
+    "plan": ("planning",),
+    "test_suite": ("agents", "lab"),
+    "kernel_candidates": ("agents", "lab"),
+    "kernel": ("agents", "lab"),
+    "torch_op": ("agents", "integration", "lab"),
+    "benchmark": ("agents", "lab"),
+    "documentation": ("agents", "integration", "reporting"),
+    "cross_review": ("planning",),
+    "final_review": ("planning",),
+    "pull_request": ("publishing", "reporting"),
+    "report": ("reporting",),
 }
+"""The packages whose code a stage's result depends on."""
+
+_ASKING = ("test_suite", "kernel_candidates", "torch_op", "benchmark", "documentation")
 
 
 @cache
 def code_version(stage: str) -> str:
     """Return what the stage's result depends on besides its inputs, as a short hash.
 
-    The prompt template, the rounds, the harness, and the embedded agent, which answers where no
-    host is configured. Reads only files of the package.
+    The code of the packages it uses (prompts and harness included), and for a stage that asks
+    agents who would answer: the configured hosts and their models, or the embedded agent. Reads
+    files, never the network.
     """
-    parts = [harness_sha256(), model_digest()]
-    if stage in STAGE_ROLES:
-        parts.append(template_sha256(STAGE_ROLES[stage]))
-    if stage == "kernel_candidates":
-        parts.append(str(rounds()))
+    parts = [package_sha256(f"rocm_pipeline.{name}") for name in _STAGE_PACKAGES[stage]]
+    if stage in _ASKING:
+        config = find_config(Home.from_environment().path)
+        parts += [config.model_dump_json() if config else model_digest(), str(rounds())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -312,13 +320,3 @@ def _why_baseline(candidates: CandidateSet, any_passed: bool) -> str:
         return "no candidate that passed is estimated to be faster than the baseline"
     judged = len(candidates.judged)
     return f"none of {judged} candidates passed every check" if judged else "no agent sent a kernel"
-
-
-def mean_speedup(evidence: Evidence) -> tuple[float, float] | None:
-    """Return the geometric means of the low and the high ends, or None without speed-ups."""
-    if not evidence.speedups:
-        return None
-    return (
-        geometric_mean(s.low for s in evidence.speedups),
-        geometric_mean(s.high for s in evidence.speedups),
-    )

@@ -130,13 +130,17 @@ class _Runner:
             job_code_origin=self._job.get_python_origin(),
         )
         progress.run_ids.append(run.run_id)
+        failed: set[str] = set()
         for event in execute_run_iterator(self._job, run, self._instance):
             for seen in _translated(event, target):
+                if seen.state is StageState.FAILED and seen.stage in failed:
+                    continue  # the gate said it before the step did
                 self._on_event(seen)
                 if seen.state is StageState.FINISHED:
                     progress.made.append(seen.stage)
-                elif seen.state is StageState.FAILED and not progress.failure:
-                    progress.failure = f"{seen.stage}: {seen.detail}"
+                elif seen.state is StageState.FAILED:
+                    failed.add(seen.stage)
+                    progress.failure = progress.failure or f"{seen.stage}: {seen.detail}"
             if event.event_type is dg.DagsterEventType.RUN_FAILURE and not progress.failure:
                 progress.failure = reason_of(event)
 

@@ -8,7 +8,6 @@ from itertools import product
 import numpy as np
 
 from rocm_pipeline.integration.job import BadCall, Kind
-from rocm_pipeline.integration.package import operator_of
 from rocm_pipeline.lab.cases import draw_inputs, held_out_trials, public_trials
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.targets.dtypes import Array, DType
@@ -52,7 +51,7 @@ def operator_cases(target: Target, seed: int) -> list[OperatorCase]:
 
 def gradient_cases(target: Target) -> list[Case]:
     """Return the target's gradcheck case in each combination of floating-point types."""
-    pytorch = operator_of(target)
+    pytorch = target.pytorch
     if pytorch.backward is None or pytorch.gradcheck is None:
         return []
     choices = product(*target.dtypes.values())

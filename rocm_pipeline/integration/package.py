@@ -9,7 +9,6 @@ from string import Template
 
 from pydantic import BaseModel, ConfigDict
 
-from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.targets.spec import PyTorch, Target
 
@@ -75,7 +74,7 @@ def generate(target: Target, candidate: Candidate, op_source: str) -> OperatorPa
 
     `op_source` is taken as it is: `policy.violations` and `verify` judge it.
     """
-    pytorch = operator_of(target)
+    pytorch = target.pytorch
     texts = {
         "__init__.py": _init(target),
         "kernel.hip": candidate.source,
@@ -90,17 +89,6 @@ def generate(target: Target, candidate: Candidate, op_source: str) -> OperatorPa
         candidate=candidate.id,
         files=tuple(PackageFile(path=path, text=texts[path]) for path in sorted(texts)),
     )
-
-
-def operator_of(target: Target) -> PyTorch:
-    """Return the target's PyTorch section; a `UserError` when it has none."""
-    if target.pytorch is None:
-        raise UserError(
-            "has no PyTorch equivalent, so there is no operator to make",
-            where=f"target {target.name}",
-            fix="Give it a `pytorch` section with `equivalent`.",
-        )
-    return target.pytorch
 
 
 def free_symbols(target: Target) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import ast
 import sys
 from collections.abc import Iterator
 
-from rocm_pipeline.integration.package import NAMESPACE, operator_of, parameters
+from rocm_pipeline.integration.package import NAMESPACE, parameters
 from rocm_pipeline.targets.spec import Target
 
 MAX_BYTES = 64 << 10
@@ -177,7 +177,7 @@ def _structure(target: Target, tree: ast.Module) -> Iterator[_Violation]:
 
 def library_calls(target: Target) -> frozenset[str]:
     """Return the names of PyTorch functions that the target's equivalent calls."""
-    calls = _calls(ast.parse(operator_of(target).equivalent, mode="eval"))
+    calls = _calls(ast.parse(target.pytorch.equivalent, mode="eval"))
     return frozenset(calls - _BUILTINS)
 
 

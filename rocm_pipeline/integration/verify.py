@@ -27,7 +27,7 @@ from rocm_pipeline.integration.job import (
 )
 from rocm_pipeline.integration.judge import Judge
 from rocm_pipeline.integration.operator_cases import OperatorCase, bad_calls, operator_cases
-from rocm_pipeline.integration.package import OperatorPackage, operator_of, parameters
+from rocm_pipeline.integration.package import OperatorPackage, parameters
 from rocm_pipeline.lab.emulator import TorchLibrary
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import (
@@ -88,7 +88,7 @@ def _static(package: OperatorPackage, target: Target) -> dict[Check, CheckRecord
     found = {
         Check.POLICY: CheckRecord(check=Check.POLICY, status=status, message="; ".join(broken))
     }
-    if operator_of(target).backward is None:
+    if target.pytorch.backward is None:
         for check in NEEDS_BACKWARD:
             found[check] = CheckRecord(
                 check=check,
@@ -132,7 +132,7 @@ def make_job(
     only: Collection[Check] = tuple(Check),
 ) -> Job:
     """Say what the sandboxed process shall do."""
-    pytorch = operator_of(target)
+    pytorch = target.pytorch
     return Job(
         name=target.name,
         package=package.folder,
@@ -155,7 +155,7 @@ def make_job(
 
 def _checks_to_run(target: Target, cases: list[OperatorCase]) -> tuple[Check, ...]:
     left_out = {Check.POLICY}
-    if operator_of(target).backward is None:
+    if target.pytorch.backward is None:
         left_out |= set(NEEDS_BACKWARD)
     if all(case.kind != "gradient" for case in cases):
         left_out |= {Check.BACKWARD, Check.GRADCHECK}
@@ -164,7 +164,7 @@ def _checks_to_run(target: Target, cases: list[OperatorCase]) -> tuple[Check, ..
 
 def _gradcheck_job(target: Target, cases: list[OperatorCase]) -> GradcheckJob | None:
     """Choose the gradient case in float32: finite differences in float16 tell nothing."""
-    asked = operator_of(target).gradcheck
+    asked = target.pytorch.gradcheck
     for case in cases:
         wide = all(dtype is not DType.FLOAT16 for dtype in case.case.dtypes.values())
         if asked is not None and case.kind == "gradient" and wide:

@@ -209,7 +209,7 @@ class Evidence(_Frozen):
     controls: tuple[ControlRecord, ...] = ()
     estimates: tuple[Estimate, ...] = ()
     speedups: tuple[Speedup, ...] = ()
-    measured_on: str = "nothing: emulated on the CPU"
+    measured_on: str = "no device (CPU emulator)"
 
     @model_validator(mode="after")
     def _status_matches(self) -> "Evidence":

@@ -10,8 +10,6 @@ import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,13 +32,14 @@ from rocm_pipeline.lab.evidence import (
 from rocm_pipeline.lab.execution import CaseRunner, Wave
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import check_source
-from rocm_pipeline.lab.prediction import Predictor
+from rocm_pipeline.lab.prediction import PredictionFailedError, Predictor
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.lab.roofline import speedup
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.versions import package_sha256
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -48,16 +47,9 @@ _Result = TypeVar("_Result")
 WAVES: tuple[Wave, ...] = (32, 64)
 
 
-@cache
 def harness_sha256() -> str:
     """Return the hash of everything of ours that a verdict depends on: code, headers, facts."""
-    package = Path(str(files("rocm_pipeline.lab")))
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            name = path.relative_to(package).as_posix()
-            digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return package_sha256("rocm_pipeline.lab")
 
 
 @dataclass(frozen=True)
@@ -162,7 +154,12 @@ class Harness:
         wrong = [finding for record in cases for finding in record.findings]
         if wrong:
             return draft.stop(Tier.T1, _distinct(wrong), cases)
-        estimates = self._predictor.estimate(target, candidate.launch_plan, builds, draft.compiles)
+        try:
+            estimates = self._predictor.estimate(
+                target, candidate.launch_plan, builds, draft.compiles
+            )
+        except PredictionFailedError as error:
+            return draft.stop(Tier.T1, error.findings, cases)
         return Evidence(
             identity=draft.identity,
             tier=Tier.T2,

@@ -12,7 +12,7 @@ import numpy as np
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.cases import draw_tensor, scalar_values
 from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild, LaunchProfile, SiteKind
-from rocm_pipeline.lab.evidence import CompileRecord, Estimate, KernelResources, Status
+from rocm_pipeline.lab.evidence import CompileRecord, Estimate, Finding, KernelResources, Status
 from rocm_pipeline.lab.execution import Wave, allocate
 from rocm_pipeline.lab.launch_work import LINE_BYTES, LaunchWork
 from rocm_pipeline.lab.roofline import estimate
@@ -30,8 +30,16 @@ _DRAWN = 1 << 16
 """Elements drawn of each input; large inputs repeat them, since only addresses matter here."""
 
 
+LEAST_TRAFFIC = 0.5
+"""Share of the bytes any implementation must move; a kernel below it skips work at this size."""
+
+
 class PredictionFailedError(Exception):
-    """The candidate did not run to its end at a timing case's size."""
+    """The candidate does not do its work at a timing case's size; `findings` says what was seen."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(findings[0].message)
+        self.findings = tuple(findings)
 
 
 class Predictor:
@@ -101,8 +109,8 @@ class Predictor:
             profile=True,
         )
         if run.status is not Status.PASSED:
-            raise PredictionFailedError(f"{case.name}: {run.findings[0].message}")
-        return [
+            raise PredictionFailedError([_at_size(case, finding) for finding in run.findings])
+        launches = [
             CountedLaunch(
                 launch,
                 profile,
@@ -114,6 +122,8 @@ class Predictor:
             )
             for launch, profile in zip(bound.launches, run.profiles, strict=True)
         ]
+        _require_traffic(target, case, launches)
+        return launches
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,15 @@ class CountedLaunch:
     @property
     def name(self) -> str:
         return self.launch.kernel
+
+    @property
+    def distinct_lines(self) -> float:
+        """Distinct lines of the whole grid.
+
+        Blocks share lines: the sample's distinct lines scale to no more than there are.
+        """
+        seen = self.profile.read.total_64 + self.profile.written.total_64
+        return min(self.profile.scale * seen, self.touched_bytes / LINE_BYTES)
 
     def work(self, kernel: KernelResources) -> LaunchWork:
         """Return the counts of the whole grid, as `kernel` was compiled.
@@ -144,15 +163,13 @@ class CountedLaunch:
             + profile.transactions_of(SiteKind.STORE) / stores
             + profile.transactions_of(SiteKind.ATOMIC)
         )
-        distinct = scale * (profile.read.total_64 + profile.written.total_64)
         work = LaunchWork(
             blocks=self.launch.blocks,
             threads_per_block=self.launch.threads,
             shared_bytes=self.launch.shared_bytes,
             transactions=scale * transactions,
             block_lines=scale * (profile.read.per_block_64 + profile.written.per_block_64),
-            # blocks share lines: the sample's distinct lines scale to no more than there are
-            compulsory_lines=min(distinct, self.touched_bytes / LINE_BYTES),
+            compulsory_lines=self.distinct_lines,
             loads=scale * profile.global_loads / loads,
             lds_accesses=scale * profile.lds_requests,
             lds_passes=scale * profile.lds_cycles,
@@ -162,6 +179,22 @@ class CountedLaunch:
         return work.with_operations(
             {kind: scale * count for kind, count in profile.operations.items()}
         )
+
+
+def _require_traffic(target: Target, case: Case, launches: Sequence[CountedLaunch]) -> None:
+    """Refuse a kernel that is fast because it does nothing at the size it is timed at."""
+    least = target.work_of(case)[0]
+    moved = sum(launch.distinct_lines for launch in launches) * LINE_BYTES
+    if moved < LEAST_TRAFFIC * least:
+        message = (
+            f"moves {moved:.0f} bytes at the timing case {case.name}, where any implementation "
+            f"must move {least}"
+        )
+        raise PredictionFailedError([Finding(status=Status.CHEAT, message=message)])
+
+
+def _at_size(case: Case, finding: Finding) -> Finding:
+    return finding.model_copy(update={"message": f"at {case.name}: {finding.message}"})
 
 
 def _merging(kernel: KernelResources, prefix: str, profile: LaunchProfile, kind: SiteKind) -> float:

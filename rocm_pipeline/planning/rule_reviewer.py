@@ -41,7 +41,6 @@ def cross_review(target: Target, candidate: Candidate, evidence: Evidence) -> Re
     findings = [
         *_coverage(target, evidence),
         *_wave_assumptions(candidate),
-        *_unstable_source(candidate),
     ]
     return _review("cross", candidate, findings, (evidence.id,))
 
@@ -112,13 +111,6 @@ def _wave_assumptions(candidate: Candidate) -> Iterator[ReviewFinding]:
                 yield _finding(Heading.UPSTREAM, "minor", why, f"kernel.hip:{number}")
 
 
-def _unstable_source(candidate: Candidate) -> Iterator[ReviewFinding]:
-    for number, line in enumerate(candidate.source.splitlines(), start=1):
-        if re.search(r"\b(?:clock64|wall_clock64|clock)\s*\(", line.split("//")[0]):
-            message = "the kernel reads a clock, so its result may depend on time"
-            yield _finding(Heading.SECURITY, "blocker", message, f"kernel.hip:{number}")
-
-
 def _architecture(target: Target, evidence: Evidence) -> Iterator[ReviewFinding]:
     heading = Heading.ARCHITECTURE
     if evidence.tier is None or evidence.tier < Tier.T2:
@@ -172,6 +164,10 @@ def _upstream(
         if speedup.high < 1:
             message = f"estimated slower than the baseline on {speedup.architecture}"
             yield _finding(heading, "major", message, evidence.id)
+    unsure = dict.fromkeys(s.architecture for s in evidence.speedups if s.low < 1 <= s.high)
+    if unsure:
+        message = f"the estimate does not exclude a slowdown on {', '.join(unsure)}"
+        yield _finding(heading, "minor", message, evidence.id)
     if not evidence.speedups and candidate.source != target.baseline.source:
         yield _finding(heading, "note", "no estimate of the speed-up", evidence.id)
 

@@ -1,7 +1,8 @@
 """The configured repository: what a target watches in it, and which commits touched that."""
 
+import re
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 from rocm_pipeline.errors import UserError
@@ -10,7 +11,8 @@ from rocm_pipeline.publishing.git import Git
 from rocm_pipeline.targets.spec import Target
 
 MAX_FILES = 40
-MAX_FILE_BYTES = 100_000
+MAX_BYTES = 24_000
+"""All files together; they are quoted in prompts, beside the target and the kernels so far."""
 
 
 def head(repository: Path) -> str:
@@ -39,8 +41,12 @@ def changed_files(repository: Path, older: str | None, newer: str) -> list[str]:
 
 
 def watched(target: Target, paths: Sequence[str]) -> list[str]:
-    """Return those of `paths` that match the target's `watch` patterns; `*` matches `/` too."""
-    return [p for p in paths if any(fnmatchcase(p, pattern) for pattern in target.watch)]
+    """Return those of `paths` that match one of the target's `watch` patterns.
+
+    `*` and `?` match within one folder, `**` over any number of them.
+    """
+    patterns = [_compiled(pattern) for pattern in target.watch]
+    return [path for path in paths if any(pattern.fullmatch(path) for pattern in patterns)]
 
 
 def snapshot(repository: Path, target: Target) -> RepoSnapshot:
@@ -51,7 +57,10 @@ def snapshot(repository: Path, target: Target) -> RepoSnapshot:
     taken: dict[str, str] = {}
     left_out: list[str] = []
     for name in names:
-        text, reason = _read(git, commit, name) if len(taken) < MAX_FILES else ("", "too many")
+        room = MAX_BYTES - sum(len(text.encode()) for text in taken.values())
+        text, reason = (
+            _read(git, commit, name, room) if len(taken) < MAX_FILES else ("", "too many")
+        )
         if reason:
             left_out.append(f"{name}: {reason}")
         else:
@@ -65,10 +74,17 @@ def snapshot(repository: Path, target: Target) -> RepoSnapshot:
     )
 
 
-def _read(git: Git, commit: str, name: str) -> tuple[str, str]:
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*/?|\*|\?)", pattern)
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(words.get(part) or re.escape(part) for part in parts))
+
+
+def _read(git: Git, commit: str, name: str, room: int) -> tuple[str, str]:
     size = int(git.run("cat-file", "-s", f"{commit}:{name}"))
-    if size > MAX_FILE_BYTES:
-        return "", f"{size} bytes, more than {MAX_FILE_BYTES}"
+    if size > room:
+        return "", f"{size} bytes, more than the {room} that are left of {MAX_BYTES}"
     text = git.run("cat-file", "blob", f"{commit}:{name}")
     return (text, "") if "\0" not in text and "\ufffd" not in text else ("", "not text")
 

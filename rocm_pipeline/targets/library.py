@@ -53,10 +53,12 @@ def load_folder(folder: Path) -> Target:
         target = Target.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(
-            f"{field}: {message}", where=str(path), fix=f"Mend `{field}` in that file."
+            f"{field}: {message}" if field else message,
+            where=str(path),
+            fix=f"Mend `{field}` in that file." if field else "Mend that field in the file.",
         ) from error
     if target.name != folder.name:
         raise UserError(

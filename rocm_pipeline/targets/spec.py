@@ -187,7 +187,7 @@ class Target(_Frozen):
     reference_docs: tuple[str, ...] = ()
     watch: tuple[str, ...] = ()
     """Path patterns in the configured repository; a commit that touches one starts a run."""
-    pytorch: PyTorch | None = None
+    pytorch: PyTorch
 
     @model_validator(mode="after")
     def _consistent(self) -> "Target":
@@ -204,6 +204,8 @@ class Target(_Frozen):
         for field in ("public_cases", "timing_cases"):
             for index, case in enumerate(getattr(self, field)):
                 self.check_case(case, f"{field}[{index}]")
+        if self.pytorch.gradcheck is not None:
+            self.check_case(self._gradcheck_case(self.pytorch.gradcheck), "pytorch.gradcheck")
         self._check_tolerance()
         for case in self.kernel_variants():
             bind(self.baseline.launch_plan, case.symbols, case.dtypes, wave=64)
@@ -283,6 +285,13 @@ class Target(_Frozen):
             if dtype not in self.dtypes[name]:
                 raise ValueError(f"{where}.dtypes.{name}: {dtype.value} is not among its types")
 
+    def _gradcheck_case(self, gradcheck: Gradcheck) -> Case:
+        return Case(
+            symbols=gradcheck.symbols,
+            dtypes=self.public_cases[0].dtypes,
+            scalars=gradcheck.scalars,
+        )
+
     def _with_roles(self, *roles: Role) -> tuple[str, ...]:
         return tuple(name for name, spec in self.tensors.items() if spec.role in roles)
 
@@ -300,6 +309,8 @@ class Target(_Frozen):
         for name, spec in self.tensors.items():
             for text in spec.shape:
                 _require(symbols_of(text), known, f"tensors.{name}.shape '{text}'")
+            if spec.below is not None:
+                _require(symbols_of(spec.below), known, f"tensors.{name}.below '{spec.below}'")
             if spec.dtype not in self.dtypes and spec.dtype not in set(DType):
                 raise ValueError(f"tensors.{name}.dtype '{spec.dtype}' is no type and no variable")
         sizes = {f"size_{name}" for name in self.dtypes}

@@ -95,7 +95,9 @@ def test_candidates_pass_when_one_of_them_did() -> None:
 def test_a_kernel_that_was_not_compiled_for_an_architecture_is_refused() -> None:
     assert gates.kernel_compiles_for_every_architecture(a_kernel(), target).passed
     compiles = a_passing_evidence(target, candidate).compiles[1:]
-    found = gates.kernel_compiles_for_every_architecture(a_kernel(compiles=compiles, **FAILED), target)
+    found = gates.kernel_compiles_for_every_architecture(
+        a_kernel(compiles=compiles, **FAILED), target
+    )
     assert not found.passed
     assert target.architectures[0] in (found.description or "")
 
@@ -142,7 +144,8 @@ def a_benchmark(low: float) -> Benchmark:
 
 
 @pytest.mark.parametrize(
-    ("low", "passed", "severity"), [(1.2, True, "WARN"), (0.9, False, "WARN"), (0.5, False, "ERROR")]
+    ("low", "passed", "severity"),
+    [(1.2, True, "WARN"), (0.9, False, "WARN"), (0.5, False, "ERROR")],
 )
 def test_a_slower_estimate_warns_and_a_certainly_slower_one_fails(
     low: float, passed: bool, severity: str

@@ -94,9 +94,7 @@ def test_the_daemon_sees_a_commit_and_makes_stages_of_the_target(
     run_key, partition = wait_for(a_stage_of_a_run_for_a_commit, daemon)
     assert run_key.startswith(f"{partition}@")
     (state,) = [
-        state
-        for state in instance.all_instigator_state()
-        if state.instigator_name == "commits"
+        state for state in instance.all_instigator_state() if state.instigator_name == "commits"
     ]
     assert state.instigator_data is not None
     assert run_key == f"{partition}@{getattr(state.instigator_data, 'cursor', None)}"

@@ -1,10 +1,14 @@
 """The command runs what is stale or missing, and nothing else."""
 
 import pytest
+from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 
 from rocm_pipeline.automation.events import StageState
+from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.errors import UserError
-from tests.automation.conftest import Command
+from rocm_pipeline.resources.instance import prepare_instance
+from tests.automation.conftest import LOCATION, Command
 from tests.fakes.pipeline import FakeSources
 
 EVERYTHING = {
@@ -92,6 +96,44 @@ def test_a_gate_that_does_not_pass_is_a_reason_and_no_traceback(command: Command
     assert "kernel" not in failed.made
     (remark,) = failed.remarks
     assert (remark.stage, remark.is_error) == ("kernel_candidates", True)
+
+
+def test_a_gate_is_told_of_once(command: Command) -> None:
+    command.pipeline.workshop.kernels_pass = False
+    command.run()
+    failures = [event for event in command.events if event.state is StageState.FAILED]
+    assert [failure.stage for failure in failures] == ["kernel_candidates"]
+
+
+def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
+    """What the UI shows of a partition comes from Dagster's resolver."""
+
+    def stale() -> set[tuple[str, str]]:
+        with prepare_instance(command.home) as instance:
+            view = AssetGraphView.for_test(definitions_of(LOCATION), instance)
+            resolver = CachingStaleStatusResolver(instance, view.asset_graph, view)
+            return {
+                (target, key.to_user_string())
+                for target in ("row_softmax", "flash_attention")
+                for key in view.asset_graph.executable_asset_keys
+                if resolver.get_status(key, target) is not StaleStatus.FRESH
+            }
+
+    command.run("row_softmax", "flash_attention")
+    command.pipeline.sources.kernel_text = "changed"
+    command.run("row_softmax")
+    assert stale() == set()
+    command.pipeline.workshop.speedup = 3.0
+    command.pipeline.sources.kernel_text = "changed again"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command.pipeline.workshop, "choose", lambda _: 1 / 0)
+        command.run("flash_attention")
+    assert stale() == {
+        ("flash_attention", "kernel"),
+        ("flash_attention", "benchmark"),
+        ("flash_attention", "report"),
+        ("flash_attention", "pull_request"),
+    }
 
 
 def test_a_failed_gate_is_tried_again_and_never_passed_by(command: Command) -> None:

@@ -20,7 +20,6 @@ def test_gradients_are_asked_for_in_every_element_type(softmax: Target) -> None:
 
 
 def test_a_target_without_a_backward_has_no_gradient_cases(softmax: Target) -> None:
-    assert softmax.pytorch is not None
     pytorch = softmax.pytorch.model_copy(update={"backward": None})
     assert gradient_cases(softmax.model_copy(update={"pytorch": pytorch})) == []
 

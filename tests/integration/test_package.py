@@ -69,9 +69,3 @@ def test_parameters_are_inputs_then_untold_symbols_then_scalars() -> None:
     assert signature(builtin("flash_attention")) == (
         "flash_attention(q: Tensor, k: Tensor, v: Tensor, causal: int, scale: float) -> Tensor"
     )
-
-
-def test_a_target_without_an_equivalent_has_no_operator(softmax: Target) -> None:
-    bare = softmax.model_copy(update={"pytorch": None})
-    with pytest.raises(UserError, match="no PyTorch equivalent"):
-        package_of(bare)

@@ -269,7 +269,6 @@ def test_a_checker_that_was_tampered_with_is_noticed(verify_bad: VerifyBad) -> N
 def test_a_target_without_a_backward_leaves_its_checks_unsupported(
     softmax: Target, libraries_of: LibrariesOf, sandbox: Sandbox
 ) -> None:
-    assert softmax.pytorch is not None
     pytorch = softmax.pytorch.model_copy(update={"backward": None, "gradcheck": None})
     target = softmax.model_copy(update={"pytorch": pytorch})
     evidence = verify(package_of(target), target, libraries_of(target), sandbox, seed=3)

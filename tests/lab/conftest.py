@@ -73,7 +73,11 @@ def target() -> Target:
                 "launch_plan": _plan().model_dump(),
                 "why_slow": "It is not.",
             },
-            "reference": "def reference(inputs, symbols, scalars):\n    return {}\n",
+            "reference": (
+                "def reference(inputs, symbols, scalars):\n"
+                "    return {'y': scalars['factor'] * inputs['x']}\n"
+            ),
+            "pytorch": {"equivalent": "factor * x"},
         }
     )
 

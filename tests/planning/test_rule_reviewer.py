@@ -121,11 +121,6 @@ def test_code_without_a_wave_assumption_gets_no_remark(line: str) -> None:
     assert cross_review(TARGET, candidate(line), evidence()).findings == ()
 
 
-def test_a_kernel_that_reads_a_clock_is_rejected() -> None:
-    review = cross_review(TARGET, candidate("long t = clock64();"), evidence())
-    assert review.verdict is Verdict.REJECT
-
-
 @pytest.mark.parametrize("origin", ["held out", "public"])
 def test_evidence_without_held_out_cases_or_without_a_wave_size_is_rejected(origin: str) -> None:
     some = tuple(record for record in evidence().cases if record.origin != origin)
@@ -166,6 +161,14 @@ def test_an_estimated_regression_on_one_architecture_needs_changes() -> None:
     case = TARGET.timing_cases[0]
     slower = (Speedup(architecture="gfx90a", case=case, low=0.5, high=0.9),)
     assert final(evidence(speedups=slower)).verdict is Verdict.CHANGES
+
+
+def test_a_slowdown_that_is_not_excluded_is_remarked_and_no_reason_to_refuse() -> None:
+    case = TARGET.timing_cases[0]
+    maybe = (Speedup(architecture="gfx90a", case=case, low=0.8, high=3.0),)
+    review = final(evidence(speedups=maybe))
+    assert review.verdict is Verdict.APPROVE
+    assert any("slowdown on gfx90a" in finding.message for finding in review.findings)
 
 
 def test_the_final_review_needs_the_cross_review_of_the_same_kernel() -> None:

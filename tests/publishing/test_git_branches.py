@@ -87,13 +87,33 @@ def test_the_snapshot_is_of_the_commit_not_of_the_working_tree(repo: Path, targe
 
 
 def test_large_and_binary_files_are_left_out_with_the_reason(repo: Path, target: Target) -> None:
-    commit(repo, "kernels/row_softmax/large.txt", "x" * 200_000)
-    (repo / "kernels/row_softmax/data.bin").write_bytes(b"\0\1\2")
+    commit(repo, "kernels/row_softmax/large.hip", "x" * 200_000)
+    (repo / "kernels/row_softmax/data.hip").write_bytes(b"\0\1\2")
     git(repo, "add", "--all")
     git(repo, "commit", "--quiet", "-m", "binary")
     found = repository.snapshot(repo, target)
     assert list(found.files) == [KERNEL]
     assert len(found.left_out) == 2
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("kernels/*.hip", "kernels/a.hip", True),
+        ("kernels/*.hip", "kernels/deep/a.hip", False),
+        ("kernels/**/*.hip", "kernels/a.hip", True),
+        ("kernels/**/*.hip", "kernels/deep/er/a.hip", True),
+        ("kernels/**", "kernels/deep/a.md", True),
+        ("kernels/a?.hip", "kernels/ab.hip", True),
+        ("kernels/a.hip", "kernels/aXhip", False),
+        ("[k]*", "kernels", False),
+    ],
+)
+def test_a_watch_pattern_matches_within_folders_unless_doubled(
+    target: Target, pattern: str, path: str, matches: bool
+) -> None:
+    watching = target.model_copy(update={"watch": (pattern,)})
+    assert repository.watched(watching, [path]) == ([path] if matches else [])
 
 
 def test_a_folder_without_git_is_refused(tmp_path: Path, target: Target) -> None:

@@ -57,10 +57,7 @@ def write_document(question: Question, _seed: int) -> Reply:
 
 
 def _what(target: Target) -> list[str]:
-    lines = [f"{target.title.rstrip('.')}."]
-    if target.pytorch is not None:
-        lines.append(f"In PyTorch it is `{target.pytorch.equivalent}`.")
-    lines.append("")
+    lines = [f"{target.title.rstrip('.')}.", f"In PyTorch it is `{target.pytorch.equivalent}`.", ""]
     for name, spec in target.tensors.items():
         types = [t.value for t in target.dtypes.get(spec.dtype, ())] or [spec.dtype]
         known = " or ".join(f"`{name}`" for name in types)

@@ -135,7 +135,7 @@ def _output(target: Target, name: str) -> _Tensor:
 
 
 def _has_backward(target: Target) -> bool:
-    if target.pytorch is None or target.pytorch.backward is None:
+    if target.pytorch.backward is None:
         return False
     given = _symbols_from_shapes(target)
     rest = tuple(name for name in target.symbols if name not in given)

@@ -50,7 +50,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # an idle kept-alive connection must not delay the end
 
-    def handle_error(self, _request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Note what broke a connection; the default prints a traceback to the terminal."""
         _LOG.debug("connection from %s broke", client_address, exc_info=True)
 

@@ -27,7 +27,7 @@ _KNOBS = {
     # keys and values take turns in one LDS buffer
     "share": (0, 1),
     # what LDS holds as fp32: 0 nothing of an fp16 input, 1 the queries, 2 keys and values too
-    "wide": (0, 1, 2),
+    "single": (0, 1, 2),
     # steps of the inner products unrolled
     "unroll": (1, 2, 4),
 }
@@ -64,8 +64,8 @@ def _rows_for(schedule: Schedule, head: int) -> int:
 
 def _lds_bytes(schedule: Schedule, dtype: DType, head: int, keys: int) -> int:
     queries = schedule["groups"] * _rows_for(schedule, head)
-    query_size = 4 if schedule["wide"] >= 1 else dtype.itemsize
-    key_size = 4 if schedule["wide"] >= 2 else dtype.itemsize
+    query_size = 4 if schedule["single"] >= 1 else dtype.itemsize
+    key_size = 4 if schedule["single"] >= 2 else dtype.itemsize
     padding = 16 if schedule["pad"] else 0
     values = 0 if schedule["share"] else keys * head * key_size
     return (
@@ -161,12 +161,12 @@ _MOVES = (
     ),
     Move(
         frozenset({Cue.ARITHMETIC}),
-        {"wide": 1},
+        {"single": 1},
         "convert to single precision once, on the way into LDS, instead of at every use",
     ),
     Move(
         frozenset({Cue.LOW_OCCUPANCY, Cue.TOO_LARGE}),
-        {"wide": -1},
+        {"single": -1},
         "keep the element type of the input in LDS, so that more blocks fit",
     ),
     Move(
@@ -196,7 +196,7 @@ _MOVES = (
     ),
 )
 
-_PLAIN = {"lanes": 16, "pad": 0, "share": 0, "wide": 0, "unroll": 1}
+_PLAIN = {"lanes": 16, "pad": 0, "share": 0, "single": 0, "unroll": 1}
 
 FAMILY = Family(
     name="attention_forward",

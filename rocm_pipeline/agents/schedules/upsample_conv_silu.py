@@ -75,7 +75,12 @@ def _render(target: Target, schedule: Schedule) -> Rendered:
         block=(str(schedule["tile_width"]), str(schedule["tile_rows"]), "1"),
         args=("x", weights, "bias", "y", "c_in", "c_out", "height", "width"),
     )
-    values = {**schedule, "kernel": target.name, "types": element_types(target, "io")}
+    values = {
+        **schedule,
+        "kernel": target.name,
+        "types": element_types(target, "io"),
+        "prepare_block": _PREPARE_BLOCK,
+    }
     source = fill("upsample_conv_silu.hip.j2", values)
     if not schedule["prepare"]:
         return Rendered(source, LaunchPlan(launches=(main,)))

@@ -29,8 +29,8 @@ CHANGES: dict[str, list[tuple[str, dict[str, int]]]] = {
     "attention_forward": [
         ("wide", {}),
         ("lean", {}),
-        ("wide", {"pad": 1, "wide": 2, "unroll": 2}),
-        ("wide", {"pad": 1, "wide": 1, "share": 1, "rows": 8}),
+        ("wide", {"pad": 1, "single": 2, "unroll": 2}),
+        ("wide", {"pad": 1, "single": 1, "share": 1, "rows": 8}),
         ("lean", {"lanes": 32, "groups": 4, "keys": 64}),
         ("lean", {"lanes": 4, "groups": 16, "pad": 1}),
     ],

@@ -1,0 +1,105 @@
+"""The harness as a whole, on a small target: honest kernels pass, others fail for their reason."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import Status, Tier
+from rocm_pipeline.lab.harness import Harness
+from rocm_pipeline.lab.ranking import score
+from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.targets.spec import Target
+
+MakeCandidate = Callable[..., Candidate]
+
+
+@pytest.fixture(scope="module")
+def harness(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Harness:
+    return Harness(sandbox, tmp_path_factory.mktemp("cache"))
+
+
+def changed(source: str, before: str, after: str) -> str:
+    assert before in source
+    return source.replace(before, after)
+
+
+def test_an_honest_kernel_reaches_t2_with_an_estimate_for_every_architecture(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    evidence = harness.judge(candidate_of(scale_source), target)
+    assert evidence.status is Status.PASSED, evidence.findings
+    assert evidence.tier is Tier.T2
+    assert {record.wave for record in evidence.cases} == {32, 64}
+    assert {record.lane_order for record in evidence.cases} == {"forward", "reverse"}
+    assert {record.origin for record in evidence.cases} == {"public", "held out"}
+    assert {e.architecture for e in evidence.estimates} == set(target.architectures)
+    assert score(evidence) is None  # nothing to compare with
+
+
+def test_a_kernel_against_itself_is_estimated_at_one(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    candidate = candidate_of(scale_source)
+    baseline = harness.judge(candidate, target)
+    again = harness.judge(candidate, target, baseline=baseline)
+    assert score(again) == pytest.approx(1.0)
+
+
+def test_two_verdicts_draw_different_held_out_cases(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    candidate = candidate_of(scale_source)
+    first, second = (harness.judge(candidate, target) for _ in range(2))
+    assert first.identity == second.identity
+    assert [c.seed for c in first.cases] != [c.seed for c in second.cases]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status", "tier"),
+    [
+        ("factor * x[i]", "factor + x[i]", Status.WRONG_VALUE, Tier.T1),
+        ("if (i < n) y", "y", Status.OUT_OF_BOUNDS, Tier.T1),
+        ("if (i < n)", "if (i < n - 1)", Status.NONFINITE, Tier.T1),
+        ("if (i < n)", "if (i < n && n < 100000)", Status.CHEAT, Tier.T1),
+        ("factor * x[i]", "factor * x[i", Status.COMPILE_ERROR, Tier.T0),
+        ("const float* x", "float* x", Status.PASSED, Tier.T2),
+        ("= factor * x[i]", "= factor * x[i], ((float*)x)[i] = 0", Status.CHEAT, Tier.T1),
+        ("const int i", 'asm("s_nop 0"); const int i', Status.POLICY_VIOLATION, None),
+    ],
+)
+def test_a_kernel_fails_for_its_own_reason(
+    harness: Harness,
+    target: Target,
+    candidate_of: MakeCandidate,
+    scale_source: str,
+    before: str,
+    after: str,
+    status: Status,
+    tier: Tier | None,
+) -> None:
+    evidence = harness.judge(candidate_of(changed(scale_source, before, after)), target)
+    assert evidence.status is status, evidence.findings
+    assert evidence.tier == tier
+    if status is not Status.PASSED:
+        assert evidence.findings
+        assert not evidence.speedups
+
+
+def test_an_error_that_shows_only_at_the_timed_size_is_a_finding(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    source = changed(scale_source, "if (i < n) y[i]", "if (i < n) y[n > 100000 ? i + n : i]")
+    evidence = harness.judge(candidate_of(source), target)
+    assert evidence.status is Status.OUT_OF_BOUNDS
+    assert "n=4194304" in evidence.findings[0].message
+
+
+def test_a_plan_that_does_not_fit_the_target_is_refused_before_anything_is_compiled(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    evidence = harness.judge(candidate_of(scale_source, args=["x", "z", "n", "factor"]), target)
+    assert evidence.status is Status.POLICY_VIOLATION
+    assert "takes 'z'" in evidence.findings[0].message
+    assert evidence.compiles == ()
