@@ -2,7 +2,6 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -39,11 +38,11 @@ class Command:
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "ROCM_PIPELINE_HOME"):
         monkeypatch.setenv(name, "")
     made = Command(Home(tmp_path))
     module = ModuleType(LOCATION)
     module.__dict__["defs"] = assemble(made.pipeline.resources(), dg.in_process_executor)
     monkeypatch.setitem(sys.modules, LOCATION, module)
-    yield made
+    return made

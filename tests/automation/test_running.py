@@ -28,6 +28,10 @@ EVERYTHING = {
 }
 
 
+def refuse(*_: object) -> object:
+    raise UserError("no host answers", where="hosts.yaml", fix="Start Ollama.")
+
+
 def test_a_first_run_makes_everything_and_a_second_asks_nobody(command: Command) -> None:
     (first,) = command.run()
     assert first.succeeded
@@ -126,7 +130,7 @@ def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
     command.pipeline.workshop.speedup = 3.0
     command.pipeline.sources.kernel_text = "changed again"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command.pipeline.workshop, "choose", lambda _: 1 / 0)
+        patch.setattr(command.pipeline.workshop, "choose", refuse)
         command.run("flash_attention")
     assert stale() == {
         ("flash_attention", "kernel"),
@@ -149,9 +153,6 @@ def test_a_failed_gate_is_tried_again_and_never_passed_by(command: Command) -> N
 
 
 def test_a_stage_that_raises_leaves_its_own_words(command: Command) -> None:
-    def refuse(*_: object) -> object:
-        raise UserError("no host answers", where="hosts.yaml", fix="Start Ollama.")
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command.pipeline.workshop, "analyse", refuse)
         (summary,) = command.run()

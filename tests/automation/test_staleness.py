@@ -1,5 +1,7 @@
 """Which stages are made again, and in which wave."""
 
+from dataclasses import replace
+
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey
 
 from rocm_pipeline.automation.staleness import Made, Stage, next_wave, stages_of, why_stale
@@ -62,7 +64,7 @@ def test_only_what_was_made_from_another_version_follows() -> None:
 
 def test_a_stage_waits_while_something_before_it_may_still_change() -> None:
     made = everything_made(docs="v2")
-    changed = made["kernel"].__class__(**{**vars(made["kernel"]), "code_version": "0"})
+    changed = replace(made["kernel"], code_version="0")
     wave = next_wave(STAGES, {**made, "kernel": changed}, {})
     assert wave == ("kernel",), "report is stale by docs, but review may yet change"
 

@@ -20,7 +20,7 @@ def test_the_example_repository_is_made_once_for_all_who_ask_at_once(tmp_path: P
     sources = HomeSources(home)
     target = sources.target("row_softmax")
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda _: sources.snapshot(target), range(4)))
+        found = list(pool.map(sources.snapshot, [target] * 4))
     assert all(snapshot == found[0] for snapshot in found)
     assert found[0].files
     assert found[0].commit == HomeHistory(home).head()
