@@ -114,7 +114,7 @@ def test_loading_makes_and_reads_no_home_and_is_not_slow(tmp_path: Path) -> None
         "print(own, cpu())\n"
     )
     home = tmp_path / "home"
-    printed = subprocess.run(  # noqa: S603
+    printed = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
         cwd=tmp_path,
         env={"ROCM_PIPELINE_HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.records.files import Files
-from rocm_pipeline.records.store import Store, canonical_json, sha256
+from rocm_pipeline.records.store import Store, sha256
 
 Value = TypeVar("Value", bound=BaseModel)
 
@@ -22,7 +22,9 @@ _FIX = "Run the pipeline for this target again."
 
 
 def text_of(value: BaseModel) -> str:
-    return canonical_json(value.model_dump(mode="json"))
+    """Return `value` as JSON in its own order, which carries meaning: a target's tensors are the
+    parameters of its operator, and the ids of records are hashes of their text."""
+    return value.model_dump_json()
 
 
 def digest_of(value: BaseModel) -> str:

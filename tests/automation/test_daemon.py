@@ -43,7 +43,7 @@ def daemon(home: Home, instance: DagsterInstance, tmp_path: Path) -> Iterator[Pa
     log = tmp_path / "daemon.log"
     program = str(Path(sys.executable).with_name("dagster-daemon"))
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [program, "run", "-m", LOCATION],
             cwd=ROOT,
             env={

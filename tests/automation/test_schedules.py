@@ -14,7 +14,7 @@ def test_every_target_is_run_once_a_night() -> None:
         def tick(day: int) -> list[tuple[str | None, str | None]]:
             context = build_schedule_context(
                 instance=instance,
-                scheduled_execution_time=datetime(2026, 3, day, 2),  # noqa: DTZ001
+                scheduled_execution_time=datetime(2026, 3, day, 2),
                 resources={"sources": FakeSources()},
             )
             found = nightly(context)

@@ -37,10 +37,13 @@ def test_a_value_comes_back_as_it_was(home: Home, name: str) -> None:
     artefacts = Artefacts.open(home)
     target = a_target(name)
     artefacts.save("target/x", target)
-    assert artefacts.load("target/x", Target) == target
+    loaded = artefacts.load("target/x", Target)
+    assert loaded == target
+    assert list(loaded.tensors) == list(target.tensors)
     kernel = a_kernel(target)
     digest = artefacts.save("kernel/x", kernel)
     assert Artefacts.open(home).load("kernel/x", ChosenKernel) == kernel
+    assert artefacts.load("kernel/x", ChosenKernel).evidence.id == kernel.evidence.id
     assert digest == digest_of(kernel)
 
 

@@ -69,7 +69,7 @@ def test_a_limit_that_someone_changed_stays(tmp_path: Path) -> None:
 def test_processes_that_start_at_once_do_not_break_a_fresh_home(tmp_path: Path) -> None:
     """Without the lock Dagster's migrations of one SQLite file run twice and destroy it."""
     started = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", PREPARE, str(tmp_path)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
