@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from rocm_pipeline.errors import UserError
 from rocm_pipeline.integration.package import free_symbols, generate, parameters, signature
 from rocm_pipeline.targets.spec import Target
 

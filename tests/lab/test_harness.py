@@ -1,7 +1,6 @@
 """The harness as a whole, on a small target: honest kernels pass, others fail for their reason."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
