@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -81,7 +82,7 @@ def _per_minute(harness: Harness, target: Target) -> float:
     candidates: Sequence[Candidate] = [candidate_for(target, 300 + i) for i in range(THROUGHPUT)]
     started = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda candidate: _judge(harness, target, candidate), candidates))
+        list(pool.map(partial(_judge, harness, target), candidates))
     return 60 * THROUGHPUT / (time.perf_counter() - started)
 
 

@@ -104,7 +104,7 @@ class EvidenceSummary(_Frozen):
 class RoundFeedback(_Frozen):
     """One earlier round of the same task: what was sent and what the harness found.
 
-    A reply that could not be read has no candidate, and `reply_error` says what was wrong.
+    A reply that could not be read or used has no candidate; `reply_error` says what was wrong.
     """
 
     round: int = Field(ge=1)

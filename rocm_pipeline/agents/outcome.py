@@ -112,6 +112,13 @@ class Operator(_Frozen):
     refused: str = ""
 
 
+class Rejected(_Frozen):
+    """A file of an earlier round and why it was not taken, as the agent is told."""
+
+    text: str
+    problem: str
+
+
 class Analysis(_Frozen):
     """The profiling agent's text; every figure in it is a placeholder filled from evidence."""
 

@@ -10,7 +10,7 @@ def describe_round(feedback: RoundFeedback, resources: bool) -> str:
     """Return what came of one earlier round, with or without registers and LDS."""
     if feedback.evidence is None:
         reason = feedback.reply_error or "the candidate was not judged"
-        return f"Round {feedback.round}: no kernel was judged. {reason}"
+        return f"Round {feedback.round} was not taken: {reason}"
     name = f" ({feedback.candidate.id})" if feedback.candidate else ""
     return f"Round {feedback.round}{name}: {describe_evidence(feedback.evidence, resources)}"
 

@@ -1,7 +1,7 @@
 """The workshop: the plain Python face of agent work, which the assets and scripts use."""
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rocm_pipeline.agents import kernel_task
 from rocm_pipeline.agents.bench import Bench
-from rocm_pipeline.agents.brief import Brief, EvidenceSummary
+from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
 from rocm_pipeline.agents.desk import Answer, Desk
 from rocm_pipeline.agents.embedded import MODEL, EmbeddedServer, model_digest
 from rocm_pipeline.agents.outcome import (
@@ -20,6 +20,7 @@ from rocm_pipeline.agents.outcome import (
     KernelOutcome,
     KernelRound,
     Operator,
+    Rejected,
     TestSuite,
 )
 from rocm_pipeline.agents.roles import (
@@ -95,6 +96,11 @@ class Workshop:
             fleet = stack.enter_context(open_fleet(home, records))
             harness = Harness(Sandbox.detect(), home.cache)
             yield cls(fleet, harness, records, rounds())
+
+    @property
+    def rounds(self) -> int:
+        """How many times a task may answer."""
+        return self._rounds
 
     def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
         """Decompose `target` into tasks."""
@@ -192,10 +198,18 @@ class Workshop:
         )
 
     def write_operator(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        rejected: Sequence[Rejected] = (),
     ) -> Operator:
-        """Ask for the PyTorch operator module around the chosen kernel."""
-        answer = self._about(target, plan, task, kernel)
+        """Ask for the PyTorch operator module around the chosen kernel.
+
+        `rejected` holds the modules of earlier rounds, oldest first, which are to be mended.
+        """
+        answer = self._about(target, plan, task, kernel, OPERATOR_FILE, rejected)
         text, refused = _file(answer, OPERATOR_FILE)
         return Operator(
             target=target.name,
@@ -207,15 +221,20 @@ class Workshop:
 
     def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
         """Ask for an analysis of the chosen kernel's evidence."""
-        answer = self._about(target, plan, task, kernel)
+        answer = self._about(target, plan, task, kernel, ANALYSIS_FILE)
         text, refused = _file(answer, ANALYSIS_FILE)
         return Analysis(target=target.name, text=text, exchange=answer.exchange, refused=refused)
 
     def write_document(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft:
         """Ask for documentation; it comes with placeholders, not figures."""
-        answer = self._about(target, plan, task, kernel)
+        answer = self._about(target, plan, task, kernel, DOCUMENTATION_FILE, rejected)
         text, refused = _file(answer, DOCUMENTATION_FILE)
         return DocumentDraft(text=text, exchange=answer.exchange, refused=refused)
 
@@ -233,14 +252,28 @@ class Workshop:
         )
         return self._kept(target, review)
 
-    def _about(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Answer:
+    def _about(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        file: str,
+        rejected: Sequence[Rejected] = (),
+    ) -> Answer:
+        last = rejected[-1].text if rejected else ""
         brief = Brief(
             target=target,
             task=task,
+            files={f"{file} of the last round": last} if last else {},
+            feedback=tuple(
+                RoundFeedback(round=number, reply_error=earlier.problem)
+                for number, earlier in enumerate(rejected, start=1)
+            ),
             kernel=kernel.candidate,
             evidence=EvidenceSummary.of(kernel.evidence),
         )
-        return self._desk.ask(brief, plan_id=plan.id)
+        return self._desk.ask(brief, plan_id=plan.id, round=len(rejected) + 1)
 
     def _kept(self, target: Target, review: Review) -> Review:
         self.records.save_review(

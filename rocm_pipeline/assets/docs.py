@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import ChosenKernel, Document
+from rocm_pipeline.agents.outcome import ChosenKernel, Document, Rejected
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
@@ -46,14 +46,19 @@ def documentation(
 ) -> Results[Document]:
     """What the kernel does, how to use it and how far it was checked."""
     (task,) = plan.tasks_for(TaskType.DOCUMENTATION)
-    draft = workshop.write_document(target, plan, task, kernel)
-    document = render_document(
-        draft.text, target, kernel, usage(target, torch_op.package), draft.exchange
-    )
-    if draft.exchange:
-        count = len(document.problems)
-        said = draft.refused or (f"{count} problems" if count else "no problem found")
-        yield replied(target.name, draft.exchange, said)
+    rejected: list[Rejected] = []
+    while True:
+        draft = workshop.write_document(target, plan, task, kernel, rejected)
+        document = render_document(
+            draft.text, target, kernel, usage(target, torch_op.package), draft.exchange
+        )
+        problem = draft.refused or "\n".join(document.problems)
+        if draft.exchange:
+            yield replied(target.name, draft.exchange, problem or "no problem found")
+        is_repeated = bool(rejected) and rejected[-1].text == draft.text
+        rejected.append(Rejected(text=draft.text, problem=problem))
+        if not problem or is_repeated or len(rejected) == workshop.rounds:
+            break
     yield result(
         document,
         {

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.agents.outcome import ChosenKernel, Rejected
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
@@ -41,11 +41,17 @@ def torch_op(
 ) -> Results[TorchOp]:
     """The kernel as `torch.ops.rocm_pipeline.<target>`: a package with its own tests."""
     (task,) = plan.tasks_for(TaskType.PYTORCH_INTEGRATION)
-    operator = workshop.write_operator(target, plan, task, kernel)
-    made = integration.build(target, kernel, operator)
-    if operator.exchange:
-        said = f"refused: {operator.refused}" if operator.refused else made.evidence.status.value
-        yield replied(target.name, operator.exchange, said)
+    rejected: list[Rejected] = []
+    while True:
+        operator = workshop.write_operator(target, plan, task, kernel, rejected)
+        made = integration.build(target, kernel, operator)
+        if operator.exchange:
+            yield replied(target.name, operator.exchange, _verdict(made))
+        problem = _problem(made)
+        is_repeated = bool(rejected) and rejected[-1].text == operator.source
+        rejected.append(Rejected(text=operator.source, problem=problem))
+        if not problem or is_repeated or len(rejected) == workshop.rounds:
+            break
     yield result(
         made,
         {
@@ -57,3 +63,15 @@ def torch_op(
         },
         [gates.operator_passes_opcheck(made.evidence)],
     )
+
+
+def _verdict(made: TorchOp) -> str:
+    refused = made.operator.refused
+    return f"refused: {refused}" if refused else made.evidence.status.value
+
+
+def _problem(made: TorchOp) -> str:
+    """Return what the agent must mend; nothing when no check failed."""
+    if made.operator.refused:
+        return made.operator.refused
+    return "\n".join(f"{r.check.value}: {r.message}" for r in made.evidence.failures)

@@ -8,6 +8,9 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+# without git installed the import would fail, and with it everything; `doctor` says it instead
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 import git
 
 from rocm_pipeline.errors import UserError

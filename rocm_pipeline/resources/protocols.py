@@ -1,6 +1,6 @@
 """What the assets need, as they see it; tests hand in other implementations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from rocm_pipeline.agents.outcome import (
     KernelOutcome,
     KernelRound,
     Operator,
+    Rejected,
     TestSuite,
 )
 from rocm_pipeline.agents.workshop import DocumentDraft
@@ -72,14 +73,27 @@ class Workshop(Protocol):
 
     def choose(self, candidates: CandidateSet) -> ChosenKernel: ...
 
+    @property
+    def rounds(self) -> int: ...
+
     def write_operator(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        rejected: Sequence[Rejected] = (),
     ) -> Operator: ...
 
     def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis: ...
 
     def write_document(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft: ...
 
     def cross_review(self, target: Target, kernel: ChosenKernel) -> Review: ...

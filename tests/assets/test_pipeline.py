@@ -4,6 +4,7 @@ import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterEventType, ExecuteInProcessResult
 
 from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel
+from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.resources.artefacts import Artefacts, digest_of
 from tests.assets.conftest import TARGET, Bench
@@ -168,3 +169,27 @@ def test_what_the_ui_shows_of_the_kernel_is_labelled_an_estimate(bench: Bench) -
         and event.asset_key == AssetKey("kernel_candidates")
     ]
     assert "(estimate)" in str(candidates.metadata["candidates"].value)
+
+
+def test_a_rejected_operator_goes_back_to_its_author_with_the_reasons(bench: Bench) -> None:
+    bench.pipeline.integration.status = Status.WRONG_VALUE
+    result = bench.run()
+    assert not result.success
+    workshop = bench.pipeline.workshop
+    assert workshop.calls["write_operator"] == workshop.rounds
+    assert len(workshop.rejected) == workshop.rounds - 1
+    assert all(earlier.problem and earlier.text for earlier in workshop.rejected)
+
+
+def test_an_operator_that_could_not_be_checked_is_not_asked_for_again(bench: Bench) -> None:
+    bench.pipeline.integration.status = Status.NOT_RUN
+    assert bench.run().success
+    assert bench.pipeline.workshop.calls["write_operator"] == 1
+
+
+def test_documentation_without_its_sections_is_asked_for_again_until_it_repeats(
+    bench: Bench,
+) -> None:
+    bench.pipeline.workshop.document = "# Only a title\n"
+    bench.run()
+    assert bench.pipeline.workshop.calls["write_document"] == 2

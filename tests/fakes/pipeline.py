@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002 - they take what the real ones take
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from rocm_pipeline.agents.outcome import (
     KernelOutcome,
     KernelRound,
     Operator,
+    Rejected,
     TestSuite,
 )
 from rocm_pipeline.agents.workshop import DocumentDraft
@@ -78,6 +79,9 @@ class FakeWorkshop:
     speedup: float = 2.0
     document: str = COMPLETE_DOCUMENT
     analysis: str = "Memory bound."
+    rounds: int = 3
+    rejected: tuple[Rejected, ...] = ()
+    """What the latest operator was asked to mend."""
     approves: bool = True
 
     def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
@@ -122,17 +126,29 @@ class FakeWorkshop:
         )
 
     def write_operator(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        rejected: Sequence[Rejected] = (),
     ) -> Operator:
         self.calls["write_operator"] += 1
-        return Operator(target=target.name, source="import torch\n", exchange=an_exchange(task))
+        self.rejected = tuple(rejected)
+        source = f"import torch  # round {len(rejected) + 1}\n"
+        return Operator(target=target.name, source=source, exchange=an_exchange(task))
 
     def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
         self.calls["analyse"] += 1
         return Analysis(target=target.name, text=self.analysis, exchange=an_exchange(task))
 
     def write_document(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft:
         self.calls["write_document"] += 1
         return DocumentDraft(text=self.document, exchange=an_exchange(task))

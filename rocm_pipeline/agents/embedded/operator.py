@@ -47,7 +47,7 @@ def write_operator(question: Question, _seed: int) -> Reply:
         text = operator_source(target)
     except UnsupportedError as error:
         return Reply(explanation="I cannot write this operator.", limitations=(f"{error}.",))
-    wants_backward = target.pytorch is not None and target.pytorch.backward is not None
+    wants_backward = target.pytorch.backward is not None
     limitations = ["The generator was given the target's tensors; it knows no device."]
     if wants_backward and not _has_backward(target):
         limitations.append("The operator has no backward: the generator has none for this family.")
