@@ -190,6 +190,7 @@ def new_target(
     library.load_folder(folder)
     out.print(f"Made {folder}", soft_wrap=True)
     out.print(f"Change its files, then: rocm-pipeline run {name}")
+    out.print("The embedded agent has no schedule for its family: a kernel needs an Ollama host.")
 
 
 @app.command()

@@ -62,16 +62,15 @@ def _python(_: Home) -> Check:
 
 
 def _home(home: Home) -> Check:
-    folder = home.path if home.path.exists() else home.path.parent
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        return Check("home", False, f"{home.path}: {error}", "state", "Mend the path.", True)
-    writable = os.access(folder, os.W_OK)
-    detail = f"{home.path}, {free >> 30} GiB free" + ("" if writable else ", not writable")
+    there = next(path for path in (home.path, *home.path.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    usable = there.is_dir() and os.access(there, os.W_OK)
+    detail = f"{home.path}, {free >> 30} GiB free" + (
+        "" if usable else f", {there} is not writable"
+    )
     return Check(
         "home",
-        writable and free >= ENOUGH_DISK,
+        usable and free >= ENOUGH_DISK,
         detail,
         "keeps every answer, kernel and record",
         "Free 2 GiB there, or set ROCM_PIPELINE_HOME.",
@@ -126,8 +125,8 @@ def _torch(_: Home) -> Check:
 def _amd_gpu(_: Home) -> Check:
     found = Path("/dev/kfd").exists()
     detail = _gpu_name() if found else "no /dev/kfd"
-    add = "Install an AMD GPU with its kernel driver; until then times are estimates."
-    return Check("AMD GPU", found, detail, "runs and times kernels on the device", add)
+    enables = "nothing in this version yet: it runs no kernel on a device, and times are estimates"
+    return Check("AMD GPU", found, detail, enables, "")
 
 
 def _gpu_name() -> str:

@@ -110,9 +110,25 @@ def test_a_dead_ollama_host_is_refused_and_not_replaced_by_the_embedded_agent(
     assert url in line
 
 
-def test_a_malformed_ollama_host_is_refused(home: Path) -> None:
-    line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST="ftp://x"))
+@pytest.mark.parametrize("value", ["ftp://x", "http://[bad", "host:abc", "host:99999"])
+def test_a_malformed_ollama_host_is_refused(home: Path, value: str) -> None:
+    line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST=value))
     assert "OLLAMA_HOST" in line
+    assert call("doctor", home=home, OLLAMA_HOST=value).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("return {'y': x * float('nan')}", "not finite"), ("return {}", "returns no 'y'")],
+)
+def test_a_wrong_reference_is_refused_before_anything_is_run(
+    home: Path, line: str, words: str
+) -> None:
+    call("targets", "new", "mine", home=home)
+    source = f"def reference(inputs, symbols, scalars):\n    x = inputs['x']\n    {line}\n"
+    (home / "targets" / "mine" / "reference.py").write_text(source)
+    assert words in refused(call("run", "mine", home=home))
+    assert not (home / "records.sqlite").exists()
 
 
 @pytest.mark.parametrize("rounds", ["0", "-1", "many", "1000"])

@@ -85,13 +85,17 @@ class Failure:
     outcome: Outcome
     error: str
 
+    @property
+    def words(self) -> str:
+        return f"{self.host} ({self.model}): {self.outcome.value}, {self.error}"
+
 
 class ChatFailedError(Exception):
     """No host gave a usable answer; `failures` says what each attempt met."""
 
     def __init__(self, failures: Sequence[Failure]) -> None:
         self.failures = tuple(failures)
-        met = "; ".join(f"{f.host} ({f.model}): {f.outcome.value}, {f.error}" for f in failures)
+        met = "; ".join(failure.words for failure in failures)
         super().__init__(f"no usable answer after {len(self.failures)} attempts: {met}")
 
     def __reduce__(self) -> tuple[type["ChatFailedError"], tuple[tuple[Failure, ...]]]:
@@ -156,7 +160,7 @@ class Fleet:
             failures.append(
                 Failure(attempt_id, place.host.name, place.model, answer.outcome, answer.error)
             )
-            _log.warning("attempt failed: %s", failures[-1])
+            _log.warning("%s", failures[-1].words)
             self._note(place, answer)
             remaining = left_after(place, answer.outcome, places)
             if place in remaining:

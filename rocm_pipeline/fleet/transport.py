@@ -5,6 +5,7 @@ half-finished server is an `Answer` with its Outcome.
 """
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,9 +15,16 @@ from functools import cache
 from typing import Any
 
 import httpx
-import ollama
 
 from rocm_pipeline.records.outcome import Outcome
+
+# The package makes a client from OLLAMA_HOST when it is imported, and raises where that is no
+# address. What the variable says is for hosts.py to read, and to refuse in words.
+_named = os.environ.pop("OLLAMA_HOST", None)
+import ollama  # noqa: E402
+
+if _named is not None:
+    os.environ["OLLAMA_HOST"] = _named
 
 MAX_ANSWER_CHARACTERS = 4_000_000
 """A server that sends more is broken: no token limit of ours allows it."""

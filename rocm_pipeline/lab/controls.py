@@ -45,6 +45,14 @@ def run_controls(target: Target, reference: Reference, seed: int) -> tuple[Contr
     return tuple(_run(name, target, reference, seed) for name in CONTROLS)
 
 
+def require_sound(target: Target) -> None:
+    """Refuse a target that cannot judge: a reference that fails, or a trivial kernel that passes.
+
+    Takes milliseconds, so that it can be asked before anything is started.
+    """
+    require_controls(target, run_controls(target, Reference(target), seed=0))
+
+
 def require_controls(target: Target, controls: tuple[ControlRecord, ...]) -> None:
     """Refuse a target that a trivial kernel passes."""
     passed = [control.name for control in controls if not control.rejected]

@@ -1,6 +1,7 @@
 """The branch of a pull request: files from typed records, in a worktree of their own."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -70,9 +71,10 @@ def _refuse_foreign(git: Git, repository: Path, branch: str, base: str) -> None:
 
 
 def _fresh_worktree(git: Git, worktree: Path, branch: str, base: str) -> None:
-    git.run("worktree", "prune")
+    # The folder is ours, but it may belong to a repository that was configured before, or is gone.
     if worktree.exists():
-        git.run("worktree", "remove", "--force", str(worktree))
+        shutil.rmtree(worktree)
+    git.run("worktree", "prune")
     worktree.parent.mkdir(parents=True, exist_ok=True)
     git.run("worktree", "add", "--quiet", "--force", "-B", branch, str(worktree), base)
 

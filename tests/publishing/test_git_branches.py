@@ -145,6 +145,13 @@ def test_a_branch_with_a_commit_of_someone_else_is_never_overwritten(
     assert git(repo, "rev-parse", branch_name("row_softmax", "k-0123")).strip() == theirs
 
 
+def test_a_worktree_of_another_repository_is_replaced(repo: Path, tmp_path: Path) -> None:
+    ensure_example(tmp_path / "other")
+    propose(tmp_path / "other", tmp_path)
+    propose(repo, tmp_path)
+    assert git(tmp_path / "tree", "rev-parse", "--git-common-dir").strip() == str(repo / ".git")
+
+
 @pytest.mark.parametrize(
     "path",
     [
