@@ -4,7 +4,9 @@ For each timing case a sample of blocks runs at the case's full size, once for e
 counts are scaled to the whole grid and handed to the model of each architecture.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,12 +58,13 @@ class Predictor:
         compiles: Sequence[CompileRecord],
     ) -> tuple[Estimate, ...]:
         """Return one estimate for each architecture that compiled and each timing case."""
-        return tuple(
-            found
-            for case in target.timing_cases
-            for wave, build in builds.items()
-            for found in self._for_wave(target, plan, case, wave, build, compiles)
-        )
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            parts = [
+                pool.submit(self._for_wave, target, plan, case, wave, build, compiles)
+                for case in target.timing_cases
+                for wave, build in builds.items()
+            ]
+            return tuple(estimate for part in parts for estimate in part.result())
 
     def _for_wave(
         self,
