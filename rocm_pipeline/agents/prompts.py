@@ -23,6 +23,7 @@ from rocm_pipeline.agents.wording import describe_evidence, describe_round
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.planning.plan import Role
+from rocm_pipeline.records.prompt import prompt_sha256
 from rocm_pipeline.targets.launch_plan import MAX_BLOCK
 from rocm_pipeline.targets.spec import Target
 
@@ -34,7 +35,7 @@ _SOURCES = ("prompts.py", "brief.py", "blocks.py", "round_note.py", "wording.py"
 
 
 class Prompt(BaseModel):
-    """The two messages of a request; `sha256` is over both."""
+    """The two messages of a request; `sha256` is over both, as in the journal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,8 +65,7 @@ def render(role: Role, brief: Brief) -> Prompt:
         )
     )
     system = system_prompt(role)
-    digest = hashlib.sha256(json.dumps([system, user]).encode()).hexdigest()
-    return Prompt(system=system, user=user, sha256=digest)
+    return Prompt(system=system, user=user, sha256=prompt_sha256(system, user))
 
 
 @cache

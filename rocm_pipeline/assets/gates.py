@@ -8,7 +8,8 @@ from collections import Counter
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document
+from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document, KernelRound
+from rocm_pipeline.agents.wording import describe_finding
 from rocm_pipeline.assets.tables import cell
 from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.lab.benchmark import Benchmark
@@ -25,6 +26,7 @@ ONE_TASK = (
 )
 """Kinds of work that a plan holds exactly once: they are about the one chosen kernel."""
 SOME_TASKS = (TaskType.TEST_GENERATION, TaskType.CODE_OPTIMIZATION)
+_LONGEST_DESCRIPTION = 1000
 
 
 def verdict(
@@ -35,7 +37,7 @@ def verdict(
         check_name=name,
         passed=passed,
         severity=dg.AssetCheckSeverity(severity),
-        description=cell(why),
+        description=cell(why, _LONGEST_DESCRIPTION),
     )
 
 
@@ -53,9 +55,12 @@ def plan_covers_every_role(plan: Plan) -> dg.AssetCheckResult:
 
 def some_candidate_passed(candidates: CandidateSet) -> dg.AssetCheckResult:
     passed, judged = len(candidates.passed), len(candidates.judged)
-    why = f"{passed} of {judged} candidates passed every check"
-    if not passed:
-        why += f"; {_commonest_failure(candidates)}"
+    if judged:
+        why = f"{passed} of {judged} candidates passed every check"
+        if not passed:
+            why += f"; {_failures(candidates)}"
+    else:
+        why = _no_kernel(candidates)
     return verdict("kernel_candidates", "some_candidate_passed", passed > 0, why)
 
 
@@ -160,13 +165,30 @@ def branch_holds_evidence(pull_request: PullRequest, kernel: ChosenKernel) -> dg
     return verdict("pull_request", "branch_holds_evidence", cited and held, why)
 
 
-def _commonest_failure(candidates: CandidateSet) -> str:
-    reasons = Counter(
-        found.evidence.status.value if found.evidence else "no kernel in the reply"
-        for outcome in candidates.outcomes
-        for found in outcome.rounds
-    )
-    return f"most often {reasons.most_common(1)[0][0]}" if reasons else "no agent replied"
+def _failures(candidates: CandidateSet) -> str:
+    """Return what the candidates failed with; replies that held none to judge are told apart."""
+    judged = [found.evidence for found in candidates.judged if found.evidence]
+    statuses = Counter(evidence.status.value for evidence in judged)
+    parts = [", ".join(f"{count} {status}" for status, count in statuses.most_common())]
+    if refused := len(_rounds(candidates)) - len(judged):
+        replies = "reply was" if refused == 1 else "replies were"
+        parts.append(f"{refused} other {replies} refused")
+    first = next((finding for evidence in judged for finding in evidence.findings), None)
+    if first is not None:
+        parts.append(f"first finding: {describe_finding(first)}")
+    return "; ".join(parts)
+
+
+def _no_kernel(candidates: CandidateSet) -> str:
+    """Return why there is nothing to judge, in the agents' words where they sent some."""
+    reasons = [" ".join(found.limitations) or found.refused for found in _rounds(candidates)]
+    if not reasons:
+        return "no agent replied"
+    return f"no agent sent a kernel: {'; '.join(dict.fromkeys(reasons))}"
+
+
+def _rounds(candidates: CandidateSet) -> list[KernelRound]:
+    return [found for outcome in candidates.outcomes for found in outcome.rounds]
 
 
 def _is_about_a_number(problem: str) -> bool:

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from rocm_pipeline.agents.outcome import ChosenKernel, Document
+from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
@@ -21,7 +22,7 @@ from rocm_pipeline.targets.spec import Target
     group_name="publishing",
     owners=OWNERS,
     kinds={"git", "github"},
-    code_version="1",
+    code_version=code_version("pull_request"),
     check_specs=[
         gate(
             "pull_request",

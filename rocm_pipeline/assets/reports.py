@@ -3,6 +3,7 @@
 import dagster as dg
 
 from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document
+from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.stage import OWNERS, Results, result
 from rocm_pipeline.integration.outcome import TorchOp
@@ -20,7 +21,7 @@ from rocm_pipeline.targets.spec import Target
     group_name="reports",
     owners=OWNERS,
     kinds={"html", "plotly"},
-    code_version="1",
+    code_version=code_version("report"),
 )
 def report(
     reporting: dg.ResourceParam[Reporting],

@@ -13,15 +13,15 @@ from rocm_pipeline.lab.benchmark import Benchmark
 from rocm_pipeline.lab.evidence import Estimate, Evidence, Speedup
 from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.review import Review
-from rocm_pipeline.reporting.tables import markdown_table, range_words
+from rocm_pipeline.reporting.tables import markdown_table, range_words, span_words
 
 _LONGEST_CELL = 160
 
 
-def cell(value: object) -> str:
+def cell(value: object, longest: int = _LONGEST_CELL) -> str:
     """Return `value` on one line and without what would end the cell."""
     text = " ".join(str(value).split()).replace("`", "'")
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MarkdownMetadataValue:
@@ -137,7 +137,7 @@ def _verdict(evidence: Evidence) -> tuple[str, str, str]:
 def _range(estimate: Estimate | None) -> str:
     if estimate is None:
         return ""
-    return range_words(estimate.low_microseconds, estimate.high_microseconds)
+    return span_words(estimate.low_microseconds, estimate.high_microseconds)
 
 
 def _factor(speedup: Speedup | None) -> str:

@@ -17,6 +17,7 @@ from rocm_pipeline.records import owner
 from rocm_pipeline.records.database import Database
 from rocm_pipeline.records.files import Files
 from rocm_pipeline.records.outcome import Outcome
+from rocm_pipeline.records.prompt import prompt_json, prompt_sha256
 from rocm_pipeline.records.schema import ArtefactRow, AttemptRow
 from rocm_pipeline.records.store import Store, canonical_json, sha256
 
@@ -49,7 +50,7 @@ class Intent:
 
     @property
     def prompt_json(self) -> str:
-        return canonical_json({"system": self.system, "prompt": self.prompt})
+        return prompt_json(self.system, self.prompt)
 
     @property
     def options_json(self) -> str:
@@ -59,7 +60,7 @@ class Intent:
     def sha256(self) -> str:
         """Same model, prompt, options and seed: the same call, whichever host would answer."""
         parts = [self.provider, self.model, self.model_digest, self.seed]
-        parts += [sha256(self.prompt_json.encode()), sha256(self.options_json.encode())]
+        parts += [prompt_sha256(self.system, self.prompt), sha256(self.options_json.encode())]
         return sha256(canonical_json(parts).encode())
 
 

@@ -1,6 +1,7 @@
 """Markdown tables rendered from evidence: the only way a figure enters a document."""
 
 from collections.abc import Iterable, Sequence
+from statistics import geometric_mean
 
 from rocm_pipeline.lab.evidence import Evidence, Speedup, Status, Tier
 
@@ -23,8 +24,30 @@ def tier_words(evidence: Evidence) -> str:
 
 
 def range_words(low: float, high: float) -> str:
-    """Return a range with the digits that an estimate can bear."""
-    return f"{_short(low)} to {_short(high)}"
+    """Return a range of speed-ups with the digits that an estimate can bear."""
+    words = span_words(low, high)
+    return "no difference" if words == _short(1) else words
+
+
+def span_words(low: float, high: float) -> str:
+    """Return a range of any quantity; one value where both ends read alike."""
+    ends = dict.fromkeys((_short(low), _short(high)))
+    return " to ".join(ends)
+
+
+def mean_speedup(evidence: Evidence) -> tuple[float, float] | None:
+    """Return the geometric means of low and of high ends, over architectures and cases."""
+    if not evidence.speedups:
+        return None
+    lows = geometric_mean(s.low for s in evidence.speedups)
+    highs = geometric_mean(s.high for s in evidence.speedups)
+    return lows, highs
+
+
+def mean_speedup_words(evidence: Evidence | None) -> str:
+    """Return the mean speed-up as a range, or nothing where there is no estimate."""
+    mean = mean_speedup(evidence) if evidence else None
+    return range_words(*mean) if mean else ""
 
 
 def speedup_table(evidence: Evidence) -> str:

@@ -11,10 +11,10 @@ from rocm_pipeline.agents.outcome import ChosenKernel
 from rocm_pipeline.agents.workshop import Workshop
 from rocm_pipeline.home import Home
 from rocm_pipeline.publishing.models import PullRequest
-from rocm_pipeline.publishing.pull_request import Proposal, propose
+from rocm_pipeline.publishing.pull_request import Proposal, proposal_files, propose
 from rocm_pipeline.records.lineage import lineage, render
 from rocm_pipeline.records.records import Records
-from rocm_pipeline.reporting.page import ReportInputs, write_page
+from rocm_pipeline.reporting.page import INDEX, ReportInputs, read_summaries, write_page
 from rocm_pipeline.resources.artefacts import ArtefactIOManager, Artefacts
 from rocm_pipeline.resources.locks import locked
 from rocm_pipeline.resources.operators import HomeIntegration
@@ -37,9 +37,10 @@ class HomePublishing:
 
     def _note(self, proposal: Proposal, proposed: PullRequest, commit: str) -> None:
         name = hashlib.sha256(f"{proposed.branch} {commit}".encode()).hexdigest()[:16]
+        pull_request = f"pr-{name}"
         with _records(self._home) as records:
             records.save_pull_request(
-                f"pr-{name}",
+                pull_request,
                 target=proposed.target,
                 candidate_id=proposal.kernel.candidate.id,
                 evidence_id=proposal.kernel.evidence.id,
@@ -47,6 +48,10 @@ class HomePublishing:
                 commit=commit,
                 state="ready",
             )
+            for path, text in proposal_files(proposal).items():
+                records.save_artefact(
+                    text.encode(), kind=f"{path} of a pull request", owner_id=pull_request
+                )
 
 
 class HomeReporting:
@@ -62,7 +67,22 @@ class HomeReporting:
     def page(self, inputs: ReportInputs) -> Path:
         # Each page also renews the index over all of them.
         with locked(self._home.path / "reports.lock"):
-            return write_page(self._home.reports, inputs)
+            page = write_page(self._home.reports, inputs)
+            self._note(page, inputs)
+        return page
+
+    def _note(self, page: Path, inputs: ReportInputs) -> None:
+        """Note whose the page is, and the index, which is about every target's evidence."""
+        rows = read_summaries(self._home.reports)
+        owners = {
+            # The plan leads to the commit, also for a baseline, which no agent wrote.
+            page: [inputs.kernel.evidence.id, inputs.plan.id],
+            page.with_name(INDEX): [row.evidence for row in rows if row.evidence],
+        }
+        with _records(self._home) as records:
+            for file, ids in owners.items():
+                for owner in ids:
+                    records.save_artefact(file.read_bytes(), kind="report", owner_id=owner)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Prompts: they hold everything an agent needs, and equal inputs give equal bytes."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -19,6 +18,7 @@ from rocm_pipeline.agents.round_note import RoundNotes
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.planning.plan import Role
+from rocm_pipeline.records.prompt import prompt_sha256
 from rocm_pipeline.targets.spec import Target
 
 MakeBrief = Callable[..., Brief]
@@ -70,8 +70,7 @@ def test_every_role_is_told_the_rules_its_files_and_the_data_marker(
     assert f"at most {made.task.max_tokens} tokens" in prompt.user
     assert "\n\n\n\n" not in prompt.system
     assert "{%" not in prompt.system + prompt.user
-    joined = json.dumps([prompt.system, prompt.user]).encode()
-    assert prompt.sha256 == hashlib.sha256(joined).hexdigest()
+    assert prompt.sha256 == prompt_sha256(prompt.system, prompt.user)
 
 
 def test_a_kernel_prompt_holds_the_whole_target(brief: MakeBrief, target: Target) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, KernelOutcome
+from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, KernelOutcome, KernelRound
 from rocm_pipeline.assets import gates
 from rocm_pipeline.lab.benchmark import Benchmark, compare
 from rocm_pipeline.lab.evidence import ControlRecord, Status
@@ -19,6 +19,7 @@ from tests.fakes.values import (
     a_passing_evidence,
     a_round,
     a_target,
+    an_exchange,
     an_operator_evidence,
 )
 
@@ -72,24 +73,54 @@ def test_a_plan_with_two_tasks_about_the_one_kernel_is_refused(kind: TaskType) -
     assert not gates.plan_covers_every_role(doubled).passed
 
 
+def judged(*rounds: Any) -> CandidateSet:
+    task = plan.tasks_for(TaskType.CODE_OPTIMIZATION)[0]
+    return CandidateSet(
+        target=target.name,
+        baseline=candidate,
+        baseline_evidence=a_passing_evidence(target, candidate),
+        outcomes=(KernelOutcome(task_id=task.id, rounds=rounds),),
+    )
+
+
+def a_refusal(round: int, why: str, *limitations: str) -> KernelRound:
+    task = plan.tasks_for(TaskType.CODE_OPTIMIZATION)[0]
+    return KernelRound(
+        exchange=an_exchange(task, round), refused=why, limitations=tuple(limitations)
+    )
+
+
 def test_candidates_pass_when_one_of_them_did() -> None:
     task = plan.tasks_for(TaskType.CODE_OPTIMIZATION)[0]
     good, bad = a_round(target, task, "a"), a_round(target, task, "b", passes=False)
-
-    def judged(*rounds: Any) -> CandidateSet:
-        return CandidateSet(
-            target=target.name,
-            baseline=candidate,
-            baseline_evidence=a_passing_evidence(target, candidate),
-            outcomes=(KernelOutcome(task_id=task.id, rounds=rounds),),
-        )
-
     assert gates.some_candidate_passed(judged(bad, good)).passed
-    found = gates.some_candidate_passed(judged(bad, bad))
+    assert not gates.some_candidate_passed(judged(bad, bad)).passed
+
+
+def test_failing_candidates_are_told_apart_from_refused_replies() -> None:
+    task = plan.tasks_for(TaskType.CODE_OPTIMIZATION)[0]
+    bad = a_round(target, task, "b", passes=False)
+    again = [a_refusal(number, "this is the kernel of round 1 again") for number in (2, 3)]
+    found = gates.some_candidate_passed(judged(bad, *again))
     assert not found.passed
-    assert "0 of 2" in (found.description or "")
-    assert "COMPILE_ERROR" in (found.description or "")
-    assert not gates.some_candidate_passed(judged()).passed
+    assert found.description == (
+        "0 of 1 candidates passed every check; 1 COMPILE_ERROR; 2 other replies were refused; "
+        "first finding: COMPILE_ERROR: expected ';' | in 'line'"
+    )
+
+
+def test_an_agent_that_sent_no_kernel_is_quoted_whole() -> None:
+    limitation = f"There are templates for {'a family, ' * 20}none for 'gelu'."
+    refusals = [a_refusal(n, f"The reply lacks kernel.hip {n}", limitation) for n in (1, 2)]
+    found = gates.some_candidate_passed(judged(*refusals))
+    assert not found.passed
+    assert found.description == f"no agent sent a kernel: {limitation}"
+
+    unread = gates.some_candidate_passed(judged(a_refusal(1, "the reply is empty")))
+    assert unread.description == "no agent sent a kernel: the reply is empty"
+    silent = gates.some_candidate_passed(judged())
+    assert not silent.passed
+    assert silent.description == "no agent replied"
 
 
 def test_a_kernel_that_was_not_compiled_for_an_architecture_is_refused() -> None:

@@ -1,0 +1,137 @@
+"""The report: complete without a network, and honest about what its figures are."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from rocm_pipeline.reporting.figures import progress_figure, speedup_figure
+from rocm_pipeline.reporting.page import PLOTLY, ReportInputs, read_summaries, write_page
+from rocm_pipeline.reporting.tables import mean_speedup, range_words, span_words
+from tests.reporting.inputs import report_inputs
+
+LINK = re.compile(r"""\b(?:src|href)\s*=\s*["']([^"']*)["']""")
+
+
+@pytest.fixture
+def inputs() -> ReportInputs:
+    return report_inputs()
+
+
+def cells(html: str, first: str) -> list[list[str]]:
+    """Return the cells of the table rows whose first cell is `first`."""
+    rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
+    texts = [re.findall(r"<td>(.*?)</td>", row, re.DOTALL) for row in rows]
+    return [
+        [re.sub(r"<[^>]*>", " ", cell).strip() for cell in row]
+        for row in texts
+        if row and re.sub(r"<[^>]*>", "", row[0]) == first
+    ]
+
+
+def test_whatever_a_page_refers_to_lies_beside_it(tmp_path: Path, inputs: ReportInputs) -> None:
+    page = write_page(tmp_path, inputs)
+    for file in (page, tmp_path / "index.html"):
+        links = LINK.findall(file.read_text())
+        assert links
+        assert all((tmp_path / link).is_file() for link in links), links
+    assert PLOTLY in LINK.findall(page.read_text())
+    assert "Plotly.newPlot" in page.read_text()
+
+
+def test_a_damaged_plotly_is_written_anew_and_a_good_one_is_left(
+    tmp_path: Path, inputs: ReportInputs
+) -> None:
+    script = tmp_path / PLOTLY
+    script.write_text("half of i")
+    write_page(tmp_path, inputs)
+    assert script.read_text() == get_plotlyjs()
+    written = script.stat().st_ino
+    write_page(tmp_path, inputs)
+    assert script.stat().st_ino == written
+
+
+def test_the_same_values_make_the_same_page(tmp_path: Path, inputs: ReportInputs) -> None:
+    first = write_page(tmp_path / "a", inputs).read_bytes()
+    assert write_page(tmp_path / "b", inputs).read_bytes() == first
+
+
+def test_each_round_shows_its_tier_and_its_estimate(tmp_path: Path, inputs: ReportInputs) -> None:
+    page = write_page(tmp_path, inputs).read_text()
+    rows = cells(page, inputs.candidates.outcomes[0].task_id)
+    assert [(row[1], *row[4:7]) for row in rows] == [
+        ("1", "T0", "COMPILE_ERROR", "none"),
+        ("2", "T2", "PASSED", "0.25 to 0.38"),
+        ("3", "T2", "PASSED", "3 to 4.5"),
+        ("4", "none", "no kernel", "none"),
+    ]
+    assert ["chosen" in row[2] for row in rows] == [False, False, True, False]
+
+
+def test_the_index_names_the_evidence_and_the_commit(tmp_path: Path, inputs: ReportInputs) -> None:
+    write_page(tmp_path, inputs)
+    index = (tmp_path / "index.html").read_text()
+    assert inputs.kernel.evidence.id in index
+    assert "beefbeefbeef" in index
+    assert "geometric mean" in index
+
+
+def test_a_summary_of_an_older_version_is_still_in_the_index(
+    tmp_path: Path, inputs: ReportInputs
+) -> None:
+    write_page(tmp_path, inputs)
+    path = tmp_path / "row_softmax.json"
+    old = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("evidence", "commit")}
+    path.write_text(json.dumps(old))
+    (summary,) = read_summaries(tmp_path)
+    assert (summary.evidence, summary.commit) == ("", "")
+
+
+def test_the_figure_has_a_row_for_each_architecture_and_case(inputs: ReportInputs) -> None:
+    figure = speedup_figure(inputs.kernel)
+    assert figure is not None
+    drawn = json.loads(figure.to_json() or "")
+    assert drawn["layout"]["xaxis"]["type"] == "log"
+    (trace,) = drawn["data"]
+    assert trace["name"] == "faster at both ends"
+    found = inputs.kernel.evidence.speedups
+    assert [y for y in trace["y"] if y] == [s.architecture for s in found for _ in range(2)]
+    assert [x for x in trace["x"] if x] == [x for s in found for x in (s.low, s.high)]
+
+
+def test_rounds_that_passed_are_drawn_and_slower_ones_say_so(inputs: ReportInputs) -> None:
+    figure = progress_figure(inputs.candidates)
+    assert figure is not None
+    names = {trace["name"]: trace["y"][0] for trace in json.loads(figure.to_json() or "")["data"]}
+    assert names == {"slower at both ends": "round 2", "faster at both ends": "round 3"}
+
+
+def test_without_an_estimate_the_page_says_so(tmp_path: Path, inputs: ReportInputs) -> None:
+    evidence = inputs.kernel.evidence.model_copy(update={"speedups": ()})
+    kernel = inputs.kernel.model_copy(update={"evidence": evidence, "is_baseline": True})
+    candidates = inputs.candidates.model_copy(update={"outcomes": ()})
+    none = replace(inputs, kernel=kernel, candidates=candidates)
+    page = write_page(tmp_path, none).read_text()
+    assert mean_speedup(evidence) is None
+    assert "Plotly.newPlot" not in page
+    assert "There is no estimate of a speed-up" in page
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "factor", "quantity"),
+    [
+        (1.0, 1.0, "no difference", "1"),
+        (0.999, 1.004, "no difference", "1"),
+        (2.01, 2.04, "2", "2"),
+        (0.46, 3.49, "0.46 to 3.5", "0.46 to 3.5"),
+        (22.0, 247.5, "22 to 248", "22 to 248"),
+    ],
+)
+def test_a_range_is_written_as_its_ends_read(
+    low: float, high: float, factor: str, quantity: str
+) -> None:
+    assert range_words(low, high) == factor
+    assert span_words(low, high) == quantity
