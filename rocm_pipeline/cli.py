@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rocm_pipeline import __version__
-from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_NOT_ACCEPTED, UserError
+from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_NOT_ACCEPTED, UserError
 from rocm_pipeline.home import HOME_VARIABLE, Home
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
@@ -47,9 +47,6 @@ def main() -> None:
     except UserError as error:
         err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
-        err.print("stopped; what was received so far is kept, and a new run goes on from there")
-        sys.exit(130)
 
 
 @app.command()
@@ -59,7 +56,11 @@ def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
 
     place = _home(home)
     names = tuple(dict.fromkeys(targets or library.builtin_names()))
-    accepted = run_main_job(place, names, out)
+    try:
+        accepted = run_main_job(place, names, out)
+    except KeyboardInterrupt as stop:
+        err.print("stopped; what was received so far is kept, and a new run goes on from there")
+        raise typer.Exit(EXIT_INTERRUPTED) from stop
     if not accepted:
         raise typer.Exit(EXIT_NOT_ACCEPTED)
 

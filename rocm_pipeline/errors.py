@@ -10,6 +10,9 @@ EXIT_NOT_ACCEPTED = 1
 EXIT_BAD_INPUT = 2
 """Nothing was done: the input, the machine or the home must be mended first."""
 
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C, as shells count it."""
+
 
 class UserError(Exception):
     """Something outside the program is wrong; says what, where and how to mend it."""

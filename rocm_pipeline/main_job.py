@@ -3,27 +3,33 @@
 import fcntl
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from rocm_pipeline.automation.events import StageEvent, StageState
+from rocm_pipeline.automation.full_disk import full_disk_in_plain_words
 from rocm_pipeline.automation.running import RunSummary, run_targets
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.fleet.hosts import find_config
 from rocm_pipeline.fleet.service import require_models
 from rocm_pipeline.home import Home
+from rocm_pipeline.lab.controls import require_sound
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.planning.review import Verdict
-from rocm_pipeline.records.ledger import Totals
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, Summary, read_summaries
 from rocm_pipeline.reporting.tables import range_words
 from rocm_pipeline.resources.sources import HomeSources
 
+TITLE = (
+    "Kernels (a speed-up is a geometric mean, over architectures and cases, of estimates; "
+    "nothing of it was measured)"
+)
 STAGES = (
     "target",
     "repo_snapshot",
@@ -47,19 +53,52 @@ def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
     sources = HomeSources(home)
     _preflight(home, sources, names)
     home.create()
-    with _only_one(home):
-        before = _totals(home)
+    with _only_one(home), full_disk_in_plain_words(home):
+        before = _spent(home, names)
         with _Bars(console, len(names)) as bars:
             runs = run_targets(home, names, bars.on_event, sources=sources)
-        calls = _totals(home).agents.attempts - before.agents.attempts
-        claude = _totals(home).claude.attempts - before.claude.attempts
-        return _show(home, runs, calls, claude, time.monotonic() - started, console)
+        after = _spent(home, names)
+        spent = {name: after[name] - before[name] for name in names}
+        return _show(home, runs, spent, time.monotonic() - started, console)
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """What a target's calls came to: attempts and tokens of Claude and of the agents."""
+
+    claude_calls: int
+    agent_calls: int
+    claude_tokens: int
+    agent_tokens: int
+
+    def __sub__(self, before: "_Spent") -> "_Spent":
+        return _Spent(
+            self.claude_calls - before.claude_calls,
+            self.agent_calls - before.agent_calls,
+            self.claude_tokens - before.claude_tokens,
+            self.agent_tokens - before.agent_tokens,
+        )
+
+
+def _spent(home: Home, names: Sequence[str]) -> dict[str, _Spent]:
+    """Return what each target has cost so far, over all runs."""
+    records = Records.open(home.records_url, str(home.store))
+    try:
+        totals = {name: records.ledger.totals(target=name) for name in names}
+    finally:
+        records.close()
+    return {
+        name: _Spent(
+            total.claude.attempts, total.agents.attempts, total.claude.tokens, total.agents.tokens
+        )
+        for name, total in totals.items()
+    }
 
 
 def _preflight(home: Home, sources: HomeSources, names: Sequence[str]) -> None:
     """Refuse what would fail later anyway, before anything is made."""
     for name in names:
-        sources.target(name)
+        require_sound(sources.target(name))
     Sandbox.detect()
     config = find_config(home.path)
     if config is not None:
@@ -117,9 +156,9 @@ class _Bars:
         if bar is None:
             return
         words = f"{event.target}: {event.detail}" if event.detail else event.target
-        done = event.state is StageState.FINISHED
+        done = event.state in (StageState.FINISHED, StageState.UNCHANGED)
         self._progress.update(bar, advance=1 if done else 0, now="" if done else words)
-        if not self._live and event.state is not StageState.STARTED:
+        if not self._live and event.state not in (StageState.STARTED, StageState.UNCHANGED):
             line = f"{event.target}: {event.stage} {event.state.value} {event.detail}".rstrip()
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -127,13 +166,12 @@ class _Bars:
 def _show(
     home: Home,
     runs: Sequence[RunSummary],
-    calls: int,
-    claude: int,
+    spent: Mapping[str, _Spent],
     seconds: float,
     console: Console,
 ) -> bool:
     summaries = {summary.target: summary for summary in read_summaries(home.reports)}
-    table = Table(title="Kernels (speed-ups are estimates, not measurements)")
+    table = Table(title=TITLE)
     for heading in (
         "target",
         "tier",
@@ -142,17 +180,12 @@ def _show(
         "estimated speed-up",
         "operator",
         "review",
-        "tokens Claude / agents",
+        "tokens, Claude / agents (this run)",
         "time",
     ):
         table.add_column(heading, overflow="fold", min_width=8)
-    records = Records.open(home.records_url, str(home.store))
-    try:
-        for run in runs:
-            totals = records.ledger.totals(target=run.target)
-            table.add_row(*_row(run, summaries.get(run.target), totals))
-    finally:
-        records.close()
+    for run in runs:
+        table.add_row(*_row(run, summaries.get(run.target), spent[run.target]))
     console.print(table)
     for run in runs:
         for line in _remarks(run):
@@ -160,15 +193,19 @@ def _show(
     if not any(run.made for run in runs) and all(run.succeeded for run in runs):
         console.print("Nothing changed: every stage stands as it was, no agent was called.")
     else:
-        console.print(f"New calls: {calls} to agents, {claude} to Claude.")
-    console.print(f"Report: {home.reports / INDEX}", soft_wrap=True, highlight=False)
+        agents = sum(cost.agent_calls for cost in spent.values())
+        claude = sum(cost.claude_calls for cost in spent.values())
+        console.print(f"New calls: {agents} to agents, {claude} to Claude.")
+    index = home.reports / INDEX
+    if index.is_file():
+        console.print(f"Report: {index}", soft_wrap=True, highlight=False)
     console.print(f"Took {seconds:.1f} s.")
     return all(run.succeeded and _accepted(summaries.get(run.target)) for run in runs)
 
 
-def _row(run: RunSummary, summary: Summary | None, totals: Totals) -> tuple[str, ...]:
-    tokens = f"{totals.claude.tokens} / {totals.agents.tokens}"
-    time = f"{run.seconds:.0f} s" if run.made else "unchanged"
+def _row(run: RunSummary, summary: Summary | None, spent: _Spent) -> tuple[str, ...]:
+    tokens = f"{spent.claude_tokens} / {spent.agent_tokens}"
+    time = "unchanged" if run.succeeded and not run.made else f"{run.seconds:.0f} s"
     if summary is None or not run.succeeded:
         return run.target, "", "", "FAILED", "", "", "", tokens, time
     speedup = "none (baseline kept)"
@@ -191,17 +228,11 @@ def _remarks(run: RunSummary) -> Iterator[str]:
     if run.failure:
         yield f"{run.target} failed: {run.failure}"
     for remark in run.remarks:
+        if remark.words == run.failure:
+            continue
         word = "failed" if remark.is_error else "note"
-        yield f"{run.target}: {word}: {remark.stage}, {remark.check}: {remark.description}"
+        yield f"{run.target}: {word}: {remark.words}"
 
 
 def _accepted(summary: Summary | None) -> bool:
     return summary is not None and summary.verdict == Verdict.APPROVE.value
-
-
-def _totals(home: Home) -> Totals:
-    records = Records.open(home.records_url, str(home.store))
-    try:
-        return records.ledger.totals()
-    finally:
-        records.close()

@@ -1,6 +1,6 @@
 """A run for each target whose watched files a new commit of the repository touched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,7 +8,15 @@ import dagster as dg
 
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.automation.jobs import main_job
+from rocm_pipeline.automation.outputs import Outputs
+from rocm_pipeline.automation.staleness import (
+    next_wave,
+    read_made,
+    stages_of,
+    versions_outside,
+)
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.home import Home
 from rocm_pipeline.publishing.repository import watched
 from rocm_pipeline.resources.protocols import History, Sources
 from rocm_pipeline.targets.spec import Target
@@ -76,6 +84,17 @@ def _rewritten(history: History, seen: str, head: str) -> Commit:
     return Commit(head, tuple(files), replaces=seen)
 
 
+def readable(sources: Sources, names: Sequence[str], on_bad: Callable[[str], None]) -> list[Target]:
+    """Return the targets that can be read; `on_bad` is told of each of the others."""
+    found: list[Target] = []
+    for name in names:
+        try:
+            found.append(sources.target(name))
+        except UserError as error:
+            on_bad(f"target {name} is left out: {error}")
+    return found
+
+
 @dg.sensor(
     job=main_job,
     minimum_interval_seconds=30,
@@ -84,18 +103,25 @@ def _rewritten(history: History, seen: str, head: str) -> Commit:
 )
 def commits(
     context: dg.SensorEvaluationContext,
+    home: dg.ResourceParam[Home],
     sources: dg.ResourceParam[Sources],
     history: dg.ResourceParam[History],
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for a run per target that new commits touched; the cursor is the last commit seen."""
     try:
         fresh = new_commits(history, context.cursor)
-        watching = [sources.target(name) for name in sources.names()]
+        names = sources.names()
     except UserError as error:
         return dg.SkipReason(str(error))
     if not fresh:
         return dg.SkipReason(f"no commit after {context.cursor}")
-    found = due(fresh, watching)
+    watching = readable(sources, names, context.log.warning)
+    touched = due(fresh, watching)
+    found = {
+        target.name: touched[target.name]
+        for target in watching
+        if target.name in touched and not _is_current(context, home, sources, target)
+    }
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -108,3 +134,17 @@ def commits(
         dynamic_partitions_requests=[targets.build_add_request(sorted(found))] if found else [],
         cursor=fresh[-1].sha,
     )
+
+
+def _is_current(
+    context: dg.SensorEvaluationContext, home: Home, sources: Sources, target: Target
+) -> bool:
+    """Say whether every stage stands already: a command may have run since the commit."""
+    assert context.repository_def is not None
+    stages = stages_of(context.repository_def)
+    made = read_made(context.instance, Outputs(home), stages, target.name)
+    try:
+        return not next_wave(stages, made, versions_outside(sources, target))
+    except UserError as error:  # the run says it again, where it is looked for
+        context.log.warning(str(error))
+        return False

@@ -9,7 +9,8 @@ MAIN_JOB = "main_job"
 # A step's process is a fork of a server that has these loaded, which makes it ten times cheaper
 # to start: the storages alone take a second of CPU each time.
 _PRELOADED = [
-    "dagster",
+    "rocm_pipeline.automation.step_server",
+    "dagster._core.executor.multiprocess",
     "dagster._core.storage.runs",
     "dagster._core.storage.event_log",
     "dagster._core.storage.schedules",

@@ -1,30 +1,43 @@
 """Running targets from a command: only what is stale or missing, with progress as it goes."""
 
 import importlib
+import multiprocessing
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster._core.execution.api import execute_run_iterator
+from dagster._utils.interrupts import check_captured_interrupt
 
-from rocm_pipeline.automation.events import StageEvent, StageState, reason_of, stage_of
+from rocm_pipeline.automation.events import (
+    StageEvent,
+    StageState,
+    is_interrupt,
+    reason_of,
+    stage_of,
+)
+from rocm_pipeline.automation.full_disk import full_disk, tells_of_full_disk
 from rocm_pipeline.automation.jobs import MAIN_JOB
+from rocm_pipeline.automation.outputs import Outputs
 from rocm_pipeline.automation.staleness import (
     Made,
-    Stage,
     next_wave,
     read_made,
     stages_of,
+    standing,
     stops,
+    versions_outside,
 )
 from rocm_pipeline.home import Home
-from rocm_pipeline.resources.artefacts import digest_of
 from rocm_pipeline.resources.instance import add_targets, prepare_instance
 from rocm_pipeline.resources.protocols import Sources
 
 CODE_LOCATION = "rocm_pipeline.definitions"
 OnEvent = Callable[[StageEvent], None]
+STOP_SECONDS = 10.0
+"""How long the steps of an interrupted run may take to end before they are killed."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -36,6 +49,10 @@ class Remark:
     check: str
     is_error: bool
     description: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.stage}: {self.check}: {self.description}"
 
 
 @dataclass(frozen=True)
@@ -67,19 +84,18 @@ def run_targets(
     """Bring each target up to date, one after another, and say what came of it.
 
     A stage that fails, or a gate that does not pass, ends its own target alone. Raises UserError
-    for an unknown target, before anything runs.
+    for an unknown target, before anything runs, and for a full disk; KeyboardInterrupt when a run
+    was interrupted, once its steps have ended.
     """
     found = {name: sources.target(name) for name in names}
     with prepare_instance(home) as instance:
         add_targets(instance, names)
-        runner = _Runner(instance, code_location, on_event)
+        runner = _Runner(instance, Outputs(home), code_location, on_event)
         summaries: list[RunSummary] = []
         for name, target in found.items():
-            current = {
-                "target": digest_of(target),
-                "repo_snapshot": digest_of(sources.snapshot(target)),
-            }
-            summaries.append(runner.run(name, current))
+            summaries.append(runner.run(name, versions_outside(sources, target)))
+            if tells_of_full_disk(home, summaries[-1].failure):
+                raise full_disk(home)
         return summaries
 
 
@@ -93,16 +109,23 @@ class _Progress:
 class _Runner:
     """Runs waves of stages until the target is up to date or a stage fails."""
 
-    def __init__(self, instance: dg.DagsterInstance, code_location: str, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        outputs: Outputs,
+        code_location: str,
+        on_event: OnEvent,
+    ) -> None:
         self._instance = instance
+        self._outputs = outputs
         self._on_event = on_event
         self._job = dg.build_reconstructable_job(__name__, "job_of", (code_location,))
-        self._stages = stages_of(definitions_of(code_location))
+        self._stages = stages_of(definitions_of(code_location).get_repository_def())
 
     def run(self, target: str, sources: Mapping[str, str]) -> RunSummary:
         started = time.monotonic()
         progress = _Progress()
-        made = read_made(self._instance, self._stages, target)
+        made = self._made(target)
         while not progress.failure:
             # Each stage runs once: what changes outside meanwhile is for the next call.
             stale = next_wave(self._stages, made, sources)
@@ -110,7 +133,9 @@ class _Runner:
             if not wave:
                 break
             self._run_wave(target, wave, progress)
-            made = read_made(self._instance, self._stages, target)
+            made = self._made(target)
+        for stage in standing(self._stages, made, sources).difference(progress.made):
+            self._on_event(StageEvent(target, stage, StageState.UNCHANGED))
         return RunSummary(
             target=target,
             made=tuple(progress.made),
@@ -119,6 +144,9 @@ class _Runner:
             run_ids=tuple(progress.run_ids),
             seconds=time.monotonic() - started,
         )
+
+    def _made(self, target: str) -> dict[str, Made]:
+        return read_made(self._instance, self._outputs, self._stages, target)
 
     def _run_wave(self, target: str, wave: Sequence[str], progress: _Progress) -> None:
         keys = {dg.AssetKey.from_user_string(name) for name in wave}
@@ -131,7 +159,13 @@ class _Runner:
         )
         progress.run_ids.append(run.run_id)
         failed: set[str] = set()
+        stopping: threading.Timer | None = None
         for event in execute_run_iterator(self._job, run, self._instance):
+            # Dagster holds the signal back, and takes an interrupted run for one that failed.
+            if stopping is None and (check_captured_interrupt() or is_interrupt(event)):
+                stopping = self._stop(run)
+            if stopping is not None:
+                continue
             for seen in _translated(event, target):
                 if seen.state is StageState.FAILED and seen.stage in failed:
                     continue  # the gate said it before the step did
@@ -143,6 +177,22 @@ class _Runner:
                     progress.failure = progress.failure or f"{seen.stage}: {seen.detail}"
             if event.event_type is dg.DagsterEventType.RUN_FAILURE and not progress.failure:
                 progress.failure = reason_of(event)
+        if stopping is not None:
+            stopping.cancel()
+            raise KeyboardInterrupt
+
+    def _stop(self, run: dg.DagsterRun) -> threading.Timer:
+        """Note that the run was cancelled, not failed; its steps are killed if they do not end."""
+        self._instance.report_run_canceling(run)
+        timer = threading.Timer(STOP_SECONDS, _kill_steps)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+
+def _kill_steps() -> None:
+    for step in multiprocessing.active_children():
+        step.kill()
 
 
 def _remarks(made: Mapping[str, Made]) -> Iterator[Remark]:
@@ -190,6 +240,3 @@ def _translated(event: dg.DagsterEvent, target: str) -> Iterator[StageEvent]:
 def _reply_words(reply: dg.AssetMaterialization) -> str:
     verdict = reply.metadata["verdict"].value
     return f"{reply.partition}, round {reply.metadata['round'].value}: {verdict}"
-
-
-__all__ = ["Remark", "RunSummary", "Stage", "run_targets"]

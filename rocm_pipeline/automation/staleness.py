@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from rocm_pipeline.automation.outputs import Outputs
+from rocm_pipeline.resources.artefacts import digest_of
+from rocm_pipeline.resources.protocols import Sources
+from rocm_pipeline.targets.spec import Target
+
 _CODE = "dagster/code_version"
 _DATA = "dagster/data_version"
 _POINTER = "dagster/input_event_pointer/"
@@ -34,6 +39,8 @@ class Made:
     run_id: str
     checks: tuple[dg.AssetCheckEvaluation, ...]
     """What the stage's checks said of it."""
+    lost: bool = False
+    """Dagster remembers it, but its value or its page is gone from the home."""
 
     @property
     def gate_failed(self) -> bool:
@@ -41,9 +48,9 @@ class Made:
         return any(check.blocking and stops(check) for check in self.checks)
 
 
-def stages_of(definitions: dg.Definitions) -> tuple[Stage, ...]:
+def stages_of(repository: dg.RepositoryDefinition) -> tuple[Stage, ...]:
     """Return the stages that can be made, parents first."""
-    graph = definitions.resolve_asset_graph()
+    graph = repository.asset_graph
     return tuple(
         Stage(
             key.to_user_string(),
@@ -55,8 +62,16 @@ def stages_of(definitions: dg.Definitions) -> tuple[Stage, ...]:
     )
 
 
+def versions_outside(sources: Sources, target: Target) -> dict[str, str]:
+    """Return the current version of what comes from outside, by stage."""
+    return {
+        "target": digest_of(target),
+        "repo_snapshot": digest_of(sources.snapshot(target)),
+    }
+
+
 def read_made(
-    instance: dg.DagsterInstance, stages: Sequence[Stage], target: str
+    instance: dg.DagsterInstance, outputs: Outputs, stages: Sequence[Stage], target: str
 ) -> dict[str, Made]:
     """Return what was made last for `target`, by stage."""
     newest = {stage.name: _newest(instance, stage.name, target) for stage in stages}
@@ -69,6 +84,7 @@ def read_made(
             inputs=_inputs(instance, _tags(record), made, target),
             run_id=record.run_id,
             checks=checks.of(record.run_id, name),
+            lost=not outputs.has(name, target, _tags(record).get(_DATA, "")),
         )
         for name, record in made.items()
     }
@@ -148,6 +164,8 @@ def why_stale(stage: Stage, made: Mapping[str, Made], sources: Mapping[str, str]
     last = made.get(stage.name)
     if last is None:
         return "was never made"
+    if last.lost:
+        return "what it made is gone"
     if last.gate_failed:
         return "did not pass its gate"
     if stage.code_version is not None and last.code_version != stage.code_version:
@@ -159,6 +177,17 @@ def why_stale(stage: Stage, made: Mapping[str, Made], sources: Mapping[str, str]
         if known is None or last.inputs.get(parent) != known.data_version:
             return f"{parent} changed"
     return None
+
+
+def standing(
+    stages: Sequence[Stage], made: Mapping[str, Made], sources: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the stages that stand, and so does everything that they were made from."""
+    found: set[str] = set()
+    for stage in stages:
+        if found.issuperset(stage.parents) and why_stale(stage, made, sources) is None:
+            found.add(stage.name)
+    return frozenset(found)
 
 
 def next_wave(

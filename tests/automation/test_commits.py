@@ -1,18 +1,22 @@
 """A run for each target that new commits touched."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, SensorResult, SkipReason, build_sensor_context
+from dagster import DagsterInstance, Definitions, SensorResult, SkipReason, build_sensor_context
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rocm_pipeline.automation import commits as module
-from rocm_pipeline.automation.commits import Commit, commits, due, new_commits
+from rocm_pipeline.automation.commits import Commit, commits, due, new_commits, readable
+from rocm_pipeline.automation.running import definitions_of
+from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
+from rocm_pipeline.resources.instance import prepare_instance
 from rocm_pipeline.resources.sources import HomeHistory, HomeSources
+from tests.automation.conftest import LOCATION, Command
 from tests.fakes.values import a_target
 
 SOFTMAX, ATTENTION = a_target("row_softmax"), a_target("flash_attention")
@@ -55,22 +59,34 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return made
 
 
-@pytest.fixture
-def tick(tmp_path: Path) -> Callable[[str | None], SensorResult | SkipReason]:
-    home = Home(tmp_path / "home")
+class Tick:
+    """One look of the sensor at a time, over a home and an instance of their own."""
 
-    def evaluate(cursor: str | None) -> SensorResult | SkipReason:
-        with DagsterInstance.ephemeral() as instance:
-            context = build_sensor_context(
-                instance=instance,
-                cursor=cursor,
-                resources={"sources": HomeSources(home), "history": HomeHistory(home)},
-            )
-            found = commits(context)
+    def __init__(self, home: Home, instance: DagsterInstance, definitions: Definitions) -> None:
+        self.home = home
+        self.definitions = definitions
+        self.instance = instance
+
+    def __call__(self, cursor: str | None) -> SensorResult | SkipReason:
+        context = build_sensor_context(
+            instance=self.instance,
+            cursor=cursor,
+            definitions=self.definitions,
+            resources={
+                "home": self.home,
+                "sources": HomeSources(self.home),
+                "history": HomeHistory(self.home),
+            },
+        )
+        found = commits(context)
         assert isinstance(found, SensorResult | SkipReason)
         return found
 
-    return evaluate
+
+@pytest.fixture
+def tick(tmp_path: Path) -> Iterator[Tick]:
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield Tick(Home(tmp_path / "home"), instance, defs)
 
 
 def requested(found: SensorResult | SkipReason) -> dict[str | None, str | None]:
@@ -103,9 +119,7 @@ def test_a_target_is_due_exactly_when_some_commit_touched_it(paths: list[str]) -
             assert found[target.name].sha == str(touched[-1])
 
 
-def test_the_first_tick_looks_at_head_alone(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
-) -> None:
+def test_the_first_tick_looks_at_head_alone(repository: Repository, tick: Tick) -> None:
     repository.commit(IN_ATTENTION)
     head = repository.commit(IN_SOFTMAX)
     found = tick(None)
@@ -115,7 +129,7 @@ def test_the_first_tick_looks_at_head_alone(
 
 
 def test_the_first_commit_of_a_repository_counts_with_all_its_files(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
+    repository: Repository, tick: Tick
 ) -> None:
     repository.git("checkout", "--quiet", "--orphan", "fresh")
     repository.commit(IN_SOFTMAX)
@@ -123,7 +137,7 @@ def test_the_first_commit_of_a_repository_counts_with_all_its_files(
 
 
 def test_nothing_new_is_skipped_and_an_unwatched_change_only_moves_the_cursor(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
+    repository: Repository, tick: Tick
 ) -> None:
     seen = repository.commit(IN_SOFTMAX)
     assert isinstance(tick(seen), SkipReason)
@@ -134,9 +148,7 @@ def test_nothing_new_is_skipped_and_an_unwatched_change_only_moves_the_cursor(
     assert found.cursor == head
 
 
-def test_many_commits_at_once_are_one_run_a_target(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
-) -> None:
+def test_many_commits_at_once_are_one_run_a_target(repository: Repository, tick: Tick) -> None:
     seen = repository.commit("README.md")
     repository.commit(IN_SOFTMAX)
     newest = repository.commit(IN_SOFTMAX)
@@ -147,7 +159,7 @@ def test_many_commits_at_once_are_one_run_a_target(
 
 def test_a_range_too_long_to_walk_is_compared_at_its_ends(
     repository: Repository,
-    tick: Callable[[str | None], SensorResult | SkipReason],
+    tick: Tick,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MOST_COMMITS", 2)
@@ -158,9 +170,7 @@ def test_a_range_too_long_to_walk_is_compared_at_its_ends(
     assert requested(tick(seen)) == {"row_softmax": f"row_softmax@{head}"}
 
 
-def test_a_merge_counts_with_what_it_brought(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
-) -> None:
+def test_a_merge_counts_with_what_it_brought(repository: Repository, tick: Tick) -> None:
     seen = repository.commit("README.md")
     repository.git("checkout", "--quiet", "-b", "side")
     repository.commit(IN_ATTENTION)
@@ -170,9 +180,7 @@ def test_a_merge_counts_with_what_it_brought(
     assert requested(tick(seen)) == {"flash_attention": f"flash_attention@{head}"}
 
 
-def test_a_force_push_runs_what_it_took_away_too(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
-) -> None:
+def test_a_force_push_runs_what_it_took_away_too(repository: Repository, tick: Tick) -> None:
     kept = repository.commit(IN_SOFTMAX)
     taken_away = repository.commit(IN_ATTENTION)
     assert "flash_attention" in requested(tick(kept))
@@ -182,7 +190,7 @@ def test_a_force_push_runs_what_it_took_away_too(
 
 
 def test_a_cursor_that_the_repository_forgot_counts_every_file_as_changed(
-    repository: Repository, tick: Callable[[str | None], SensorResult | SkipReason]
+    repository: Repository, tick: Tick
 ) -> None:
     repository.commit(IN_SOFTMAX, IN_ATTENTION)
     assert set(requested(tick("0" * 40))) == {"row_softmax", "flash_attention"}
@@ -190,7 +198,7 @@ def test_a_cursor_that_the_repository_forgot_counts_every_file_as_changed(
 
 def test_a_folder_that_is_no_repository_is_a_reason_to_skip(
     tmp_path: Path,
-    tick: Callable[[str | None], SensorResult | SkipReason],
+    tick: Tick,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(REPOSITORY_VARIABLE, str(tmp_path))
@@ -204,3 +212,46 @@ def test_the_walk_returns_commits_oldest_first(repository: Repository, tmp_path:
     first, second = repository.commit(IN_SOFTMAX), repository.commit(IN_ATTENTION)
     found = new_commits(HomeHistory(Home(tmp_path / "home")), seen)
     assert found == [Commit(first, (IN_SOFTMAX,)), Commit(second, (IN_ATTENTION,))]
+
+
+def test_one_target_that_cannot_be_read_leaves_the_others_watched(
+    repository: Repository, tick: Tick
+) -> None:
+    bad = tick.home.targets / "broken"
+    bad.mkdir(parents=True)
+    (bad / "target.yaml").write_text("title: [", encoding="utf-8")
+    assert "broken" in HomeSources(tick.home).names()
+    told: list[str] = []
+    names = HomeSources(tick.home).names()
+    found = readable(HomeSources(tick.home), names, told.append)
+    assert {target.name for target in found} == set(names) - {"broken"}
+    (line,) = told
+    assert line.startswith("target broken is left out: ")
+    repository.commit(IN_SOFTMAX)
+    assert set(requested(tick(None))) == {"row_softmax"}
+
+
+def test_a_target_that_is_up_to_date_is_not_run_for_its_commit(
+    repository: Repository, command: Command
+) -> None:
+    repository.commit(IN_SOFTMAX)
+    sources = HomeSources(command.home)
+    command.pipeline.sources.snapshot = (  # pyright: ignore[reportAttributeAccessIssue]
+        sources.snapshot
+    )
+    command.run("row_softmax")
+    with prepare_instance(command.home) as instance:
+        look = Tick(command.home, instance, definitions_of(LOCATION))
+        head = repository.git("rev-parse", "HEAD")
+        assert requested(look(None)) == {}
+        found = look(None)
+        assert isinstance(found, SensorResult)
+        assert found.cursor == head
+        # A page that was deleted, a new commit, and one taken back: each is due again.
+        (command.home.reports / "row_softmax.html").unlink()
+        assert requested(look(None)) == {"row_softmax": f"row_softmax@{head}"}
+        newer = repository.commit(IN_SOFTMAX)
+        command.run("row_softmax")
+        assert requested(look(head)) == {}
+        repository.git("reset", "--quiet", "--hard", head)
+        assert requested(look(newer)) == {"row_softmax": f"row_softmax@{head}-over-{newer}"}

@@ -1,5 +1,9 @@
 """The command runs what is stale or missing, and nothing else."""
 
+import errno
+import os
+import shutil
+
 import pytest
 from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
@@ -7,6 +11,7 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from rocm_pipeline.automation.events import StageState
 from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.reporting.page import INDEX
 from rocm_pipeline.resources.instance import prepare_instance
 from tests.automation.conftest import LOCATION, Command
 from tests.fakes.pipeline import FakeSources
@@ -41,9 +46,64 @@ def test_a_first_run_makes_everything_and_a_second_asks_nobody(command: Command)
     assert second.succeeded
     assert second.made == ()
     assert second.run_ids == ()
-    assert command.events == []
+    assert {event.state for event in command.events} == {StageState.UNCHANGED}
+    assert {event.stage for event in command.events} == EVERYTHING
     assert not command.pipeline.workshop.calls
     assert second.remarks == first.remarks
+
+
+@pytest.mark.parametrize("lost", ["row_softmax.html", "row_softmax.json", INDEX])
+def test_a_deleted_page_is_written_again_and_nothing_else_is_made(
+    command: Command, lost: str
+) -> None:
+    command.run()
+    (command.home.reports / lost).unlink()
+    (summary,) = command.run()
+    assert summary.succeeded
+    assert summary.made == ("report",)
+    assert (command.home.reports / lost).is_file()
+    (again,) = command.run()
+    assert again.made == ()
+
+
+def test_a_deleted_value_is_made_again_and_what_it_led_to_stands(command: Command) -> None:
+    command.run()
+    (command.home.artefacts / "plan" / "row_softmax").unlink()
+    (summary,) = command.run()
+    assert summary.succeeded
+    assert summary.made == ("plan",)
+
+
+def test_deleted_values_are_all_made_again(command: Command) -> None:
+    command.run()
+    shutil.rmtree(command.home.artefacts)
+    (summary,) = command.run()
+    assert summary.succeeded
+    assert set(summary.made) == EVERYTHING
+
+
+def test_a_deleted_store_is_filled_again(command: Command) -> None:
+    command.run()
+    shutil.rmtree(command.home.store)
+    (summary,) = command.run()
+    assert summary.succeeded
+    assert set(summary.made) == EVERYTHING
+    (again,) = command.run()
+    assert again.made == ()
+
+
+def test_a_full_disk_ends_everything_with_one_line(command: Command) -> None:
+    def fill(*_: object) -> object:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command.pipeline.workshop, "analyse", fill)
+        with pytest.raises(UserError, match="the disk is full") as raised:
+            command.run("row_softmax", "flash_attention")
+    assert str(command.home.path) in str(raised.value)
+    assert {event.target for event in command.events} == {"row_softmax"}
+    for summary in command.run("row_softmax", "flash_attention"):
+        assert summary.succeeded
 
 
 def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Command) -> None:
@@ -92,13 +152,14 @@ def test_a_gate_that_does_not_pass_is_a_reason_and_no_traceback(command: Command
     command.pipeline.workshop.kernels_pass = False
     failed, other = command.run("row_softmax", "flash_attention")
     assert not failed.succeeded
-    assert failed.failure == (
+    assert failed.failure.startswith(
         "kernel_candidates: some_candidate_passed: 0 of 2 candidates passed every check; "
-        "most often COMPILE_ERROR"
     )
+    assert "COMPILE_ERROR" in failed.failure
     assert not other.succeeded, "one target's failure does not end the others"
     assert "kernel" not in failed.made
     (remark,) = failed.remarks
+    assert remark.words == failed.failure, "so that it is shown once"
     assert (remark.stage, remark.is_error) == ("kernel_candidates", True)
 
 

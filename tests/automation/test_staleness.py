@@ -4,7 +4,14 @@ from dataclasses import replace
 
 from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetKey
 
-from rocm_pipeline.automation.staleness import Made, Stage, next_wave, stages_of, why_stale
+from rocm_pipeline.automation.staleness import (
+    Made,
+    Stage,
+    next_wave,
+    stages_of,
+    standing,
+    why_stale,
+)
 from rocm_pipeline.definitions import defs
 
 #   source -> plan -> kernel -> review -> report
@@ -74,6 +81,14 @@ def test_new_code_makes_a_stage_stale_and_says_why() -> None:
     assert why_stale(stage, everything_made(), {}) == "its code, prompt or settings changed"
 
 
+def test_what_was_lost_is_made_first_and_what_came_of_it_waits() -> None:
+    made = everything_made()
+    made["plan"] = replace(made["plan"], lost=True)
+    assert next_wave(STAGES, made, {}) == ("plan",)
+    assert standing(STAGES, made, {}) == {"source"}
+    assert standing(STAGES, everything_made(), {}) == {stage.name for stage in STAGES}
+
+
 def test_a_stage_behind_a_gate_that_did_not_pass_is_never_made_alone() -> None:
     failed = a_check(blocking=True, severity=AssetCheckSeverity.ERROR)
     made = everything_made()
@@ -93,7 +108,7 @@ def test_a_warning_is_no_reason_to_make_a_stage_again() -> None:
 
 
 def test_the_stages_of_the_pipeline_come_parents_first() -> None:
-    stages = stages_of(defs)
+    stages = stages_of(defs.get_repository_def())
     names = [stage.name for stage in stages]
     assert names[:2] == ["target", "repo_snapshot"]
     assert "agent_reply" not in names
