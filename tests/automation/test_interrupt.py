@@ -17,21 +17,20 @@ ROOT = Path(rocm_pipeline.__file__).parents[1]
 SECONDS = 60.0
 PROGRAM = """
 import sys
-from rocm_pipeline import cli
+from rocm_pipeline import cli, main_job
 from rocm_pipeline.automation.running import run_targets
-from rocm_pipeline.home import Home
 from rocm_pipeline.resources.sources import HomeSources
 
 def told(event):
     print(event.target, event.stage, event.state.value, event.detail, flush=True)
 
-def app():
-    home = Home.from_environment()
-    targets = ["row_softmax", "flash_attention"]
+def on_fakes(home, names, console):
     location = "tests.fakes.code_location"
-    run_targets(home, targets, told, sources=HomeSources(home), code_location=location)
+    run_targets(home, names, told, sources=HomeSources(home), code_location=location)
+    return True
 
-cli.app = app
+main_job.run_main_job = on_fakes
+sys.argv = ["rocm-pipeline", "run", "row_softmax", "flash_attention"]
 cli.main()
 """
 
