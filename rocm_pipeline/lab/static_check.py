@@ -36,9 +36,12 @@ def check(
     The plan must have passed `plan_check` and the source `policy`. Records come in the order of
     `target.architectures`; builds are by architecture.
     """
-    builds = toolchain.compile_all(candidate.source, target.architectures)
-    records = tuple(_record(candidate, target, build) for build in builds.values())
-    return records, builds
+    records: list[CompileRecord] = []
+    builds: dict[str, DeviceBuild] = {}
+    for build in toolchain.compile_each(candidate.source, target.architectures):
+        records.append(_record(candidate, target, build))
+        builds[build.architecture] = build
+    return tuple(records), builds
 
 
 def _record(candidate: Candidate, target: Target, build: DeviceBuild) -> CompileRecord:

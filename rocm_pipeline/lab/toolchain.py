@@ -13,9 +13,10 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
@@ -145,15 +146,14 @@ class Toolchain:
             self._cache.put(key, _to_json(build))
         return build
 
-    def compile_all(self, source: str, architectures: Iterable[str]) -> dict[str, DeviceBuild]:
-        """Compile `source` for several architectures at once, one sandbox each."""
+    def compile_each(self, source: str, architectures: Iterable[str]) -> Iterator[DeviceBuild]:
+        """Compile `source` for several architectures at once, one sandbox each.
 
-        def compile_for(architecture: str) -> DeviceBuild:
-            return self.compile(source, architecture)
-
-        names = tuple(architectures)
+        Yields the builds in the order of `architectures`, each as soon as it is there, so that
+        the caller reads one while the next ones are compiled.
+        """
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            return dict(zip(names, pool.map(compile_for, names), strict=True))
+            yield from pool.map(partial(self.compile, source), architectures)
 
     def _compile_in(self, box: Path, source: str, architecture: str) -> tuple[DeviceBuild, bool]:
         """Return the build, and whether another try must give the same."""

@@ -34,7 +34,8 @@ extern "C" __global__ void __launch_bounds__(64) hungry(const float* x, float* y
 
 @pytest.mark.parametrize("values", [8, 40, 72, 100, 150])
 def test_the_register_limit_is_the_one_llvm_prints(toolchain: Toolchain, values: int) -> None:
-    for name, build in toolchain.compile_all(_hungry(values), ARCHITECTURES).items():
+    for build in toolchain.compile_each(_hungry(values), ARCHITECTURES):
+        name = build.architecture
         assert build.status is Status.PASSED, build.message
         kernel = read_code_object(build.code_object).kernels[0]
         printed = re.search(r"^; Occupancy: (\d+)$", build.assembly, re.MULTILINE)

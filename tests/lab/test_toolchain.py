@@ -17,7 +17,7 @@ from rocm_pipeline.targets.spec import ARCHITECTURES
 def test_every_architecture_compiles_to_its_own_code_object(
     toolchain: Toolchain, scale_source: str
 ) -> None:
-    builds = toolchain.compile_all(scale_source, ARCHITECTURES)
+    builds = {b.architecture: b for b in toolchain.compile_each(scale_source, ARCHITECTURES)}
 
     assert tuple(builds) == ARCHITECTURES
     for name, build in builds.items():
