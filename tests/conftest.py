@@ -1,0 +1,28 @@
+"""What all tests share: the long run, and figures that `make show-...` reads."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from tests.scale import LONG_VARIABLE
+
+RecordFigure = Callable[[str, object], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="run the randomised tests at their full size"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--long"):
+        # by environment, because hypothesis settings are read while modules are imported
+        os.environ[LONG_VARIABLE] = "1"
+
+
+@pytest.fixture
+def record_figure(record_property: Callable[[str, object], None]) -> RecordFigure:
+    """Put a named value into the JUnit report, where `benchmarks/` adds them up."""
+    return record_property
