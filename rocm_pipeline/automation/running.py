@@ -20,6 +20,7 @@ from rocm_pipeline.automation.events import (
 )
 from rocm_pipeline.automation.full_disk import full_disk, tells_of_full_disk
 from rocm_pipeline.automation.jobs import MAIN_JOB
+from rocm_pipeline.automation.launcher import PROCESS_TAG
 from rocm_pipeline.automation.outputs import Outputs
 from rocm_pipeline.automation.staleness import (
     Made,
@@ -31,6 +32,7 @@ from rocm_pipeline.automation.staleness import (
     versions_outside,
 )
 from rocm_pipeline.home import Home
+from rocm_pipeline.records.owner import this_process
 from rocm_pipeline.resources.instance import add_targets, prepare_instance
 from rocm_pipeline.resources.protocols import Sources
 
@@ -153,7 +155,13 @@ class _Runner:
         run = self._instance.create_run_for_job(
             self._job.get_definition(),
             run_config=_QUIET,
-            tags={"dagster/partition": target, "rocm/trigger": "command"},
+            tags={
+                "dagster/partition": target,
+                "rocm/trigger": "command",
+                PROCESS_TAG: this_process(),
+                # Who killed the command will start it again.
+                "dagster/max_retries": "0",
+            },
             asset_selection=keys,
             job_code_origin=self._job.get_python_origin(),
         )

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
+import pytest
 from dagster import DefaultScheduleStatus, build_schedule_context, instance_for_test
 
-from rocm_pipeline.automation.schedules import nightly
+from rocm_pipeline.automation.schedules import NIGHTLY_VARIABLE, nightly, nightly_cron
+from rocm_pipeline.errors import UserError
 from tests.fakes.pipeline import FakeSources
 
 
@@ -23,8 +25,8 @@ def test_every_target_is_run_once_a_night() -> None:
 
         first = tick(1)
         assert first == [
-            ("row_softmax", "2026-03-01/row_softmax"),
-            ("flash_attention", "2026-03-01/flash_attention"),
+            ("row_softmax", "2026-03-01T02:00/row_softmax"),
+            ("flash_attention", "2026-03-01T02:00/flash_attention"),
         ]
         assert tick(1) == first
         assert not set(tick(2)) & set(first)
@@ -32,5 +34,15 @@ def test_every_target_is_run_once_a_night() -> None:
 
 
 def test_it_is_at_two_in_the_morning_and_on() -> None:
-    assert nightly.cron_schedule == "0 2 * * *"
+    assert nightly_cron({}) == "0 2 * * *"
     assert nightly.default_status is DefaultScheduleStatus.RUNNING
+
+
+def test_its_time_may_be_set() -> None:
+    assert nightly_cron({NIGHTLY_VARIABLE: "30 23 * * 1-5"}) == "30 23 * * 1-5"
+
+
+@pytest.mark.parametrize("words", ["at night", "61 2 * * *", "0 2 * *"])
+def test_a_time_that_is_none_is_refused(words: str) -> None:
+    with pytest.raises(UserError, match=NIGHTLY_VARIABLE):
+        nightly_cron({NIGHTLY_VARIABLE: words})
