@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TARGETS ?=
 PORT ?= 3000
 
-.PHONY: run test ui check doctor show-main clean
+.PHONY: run test ui check doctor show-main show-trust clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline run $(TARGETS)
@@ -29,13 +29,18 @@ check: $(VENV)/.installed-check
 show-main: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.main_job
 
-$(BIN)/python:
+show-trust: $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.trust
+
+# pip comes last: a folder without it is half made
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "make: Python 3.10 or newer is needed; set PYTHON=/path/to/python3"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) \
-		|| { echo "make: the venv module is missing (apt-get install python3-venv)"; exit 2; }
+		|| { rm -rf $(VENV); \
+			echo "make: venv or ensurepip is missing (apt-get install python3-venv)"; exit 2; }
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml
+$(VENV)/.installed: $(BIN)/pip pyproject.toml
 	@echo "Installing (about a minute, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
@@ -48,5 +53,7 @@ $(VENV)/.installed-check: $(VENV)/.installed-test
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
 	@touch $@
 
+# the state in .rocm_pipeline (answers, records, a person's targets) is no build product
 clean:
-	rm -rf $(VENV) .rocm_pipeline
+	rm -rf $(VENV) .hypothesis .import_linter_cache .pytest_cache .ruff_cache
+	find rocm_pipeline tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.table import Table
 from rocm_pipeline import __version__
 from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_NOT_ACCEPTED, UserError
 from rocm_pipeline.home import HOME_VARIABLE, Home
+from rocm_pipeline.redaction import process as redaction
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
 
@@ -26,6 +28,10 @@ app = typer.Typer(
 )
 targets_app = typer.Typer(no_args_is_help=True, help="List, show and make targets.")
 app.add_typer(targets_app, name="targets")
+evidence_app = typer.Typer(
+    no_args_is_help=True, help="Carry a kernel's evidence away; check what was carried here."
+)
+app.add_typer(evidence_app, name="evidence")
 
 # without a terminal (a log, a pipe) tables keep a readable width instead of 80 columns
 out = Console(width=None if sys.stdout.isatty() else 160)
@@ -41,12 +47,14 @@ TargetArguments = Annotated[
 
 
 def main() -> None:
-    """Run the command; a `UserError` becomes one line and status 2."""
-    try:
-        app()
-    except UserError as error:
-        err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(EXIT_BAD_INPUT)
+    """Run the command; a `UserError` becomes one line and status 2. No secret is printed."""
+    redaction.install()
+    with redaction.clean_terminal():
+        try:
+            app()
+        except UserError as error:
+            err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            sys.exit(EXIT_BAD_INPUT)
 
 
 @app.command()
@@ -54,6 +62,7 @@ def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
     """Do the main job: plan, write, verify, integrate, document and review kernels."""
     from rocm_pipeline.main_job import run_main_job
 
+    redaction.withhold()
     place = _home(home)
     names = tuple(dict.fromkeys(targets or library.builtin_names()))
     try:
@@ -73,6 +82,7 @@ def ui(
     """Open the Dagster UI with the same assets on 127.0.0.1."""
     from rocm_pipeline.resources.instance import prepare_instance
 
+    redaction.withhold()
     place = _home(home)
     _require_free(port)
     prepare_instance(place).dispose()
@@ -80,6 +90,8 @@ def ui(
     out.print(f"Dagster UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "rocm_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    # A script's background command starts with it ignored, and Dagster then ignores SIGTERM too.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(dagster, [dagster, *arguments])
 
 
@@ -174,8 +186,11 @@ def show_target(
     name: Annotated[str, typer.Argument(help="Target to show.")],
     home: HomeOption = None,
 ) -> None:
-    """Print a target as JSON."""
+    """Print a target as JSON; refuse one that a trivial kernel passes."""
+    from rocm_pipeline.lab.controls import require_sound
+
     target: Target = library.load(name, _home(home).targets)
+    require_sound(target)
     print(json.dumps(target.model_dump(mode="json"), indent=2))
 
 
@@ -185,13 +200,99 @@ def new_target(
     home: HomeOption = None,
 ) -> None:
     """Make a target folder to start from; it works as it is."""
+    from rocm_pipeline.lab.controls import require_sound
+
     place = _home(home)
     place.create()
     folder = library.create(name, place.targets)
-    library.load_folder(folder)
+    require_sound(library.load_folder(folder))
     out.print(f"Made {folder}", soft_wrap=True)
     out.print(f"Change its files, then: rocm-pipeline run {name}")
     out.print("The embedded agent has no schedule for its family: a kernel needs an Ollama host.")
+
+
+@evidence_app.command("export")
+def export_evidence(
+    what: Annotated[str, typer.Argument(help="Id of a kernel, its beginning, or a target.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder to make.", show_default=False)
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write a folder from which anybody can judge a kernel again."""
+    from rocm_pipeline.resources.bundles import HomeBundles
+
+    folder = HomeBundles(_home(home)).export(what, to)
+    out.print(f"Wrote {folder}", soft_wrap=True, markup=False, highlight=False)
+    out.print(f"Check it: rocm-pipeline evidence verify {folder}", soft_wrap=True, markup=False)
+
+
+@evidence_app.command("verify")
+def verify_evidence(
+    folder: Annotated[Path, typer.Argument(help="A folder that `evidence export` wrote.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Judge a bundle again on this machine, and say of each claim what came of it.
+
+    Exit status 0: all that can be checked here was reproduced; 1: some claim was not; 2: the
+    folder is no intact bundle, or this machine cannot contain untrusted code.
+    """
+    from rocm_pipeline.bundle.clean import verify_clean
+    from rocm_pipeline.bundle.wording import claims_table
+
+    found = verify_clean(folder, targets=_home(home).targets)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        out.print(claims_table(found))
+        out.print(found.words, soft_wrap=True, markup=False, highlight=False)
+    if not found.holds:
+        raise typer.Exit(EXIT_NOT_ACCEPTED)
+
+
+@targets_app.command("calibrate")
+def calibrate_target(
+    name: Annotated[str, typer.Argument(help="Target to measure honest kernels on.")],
+    draws: Annotated[int, typer.Option(help="Held-out cases to draw.", min=1, max=1000)] = 48,
+    seed: Annotated[int, typer.Option(help="Seed of the cases.", min=0)] = 0,
+    home: HomeOption = None,
+) -> None:
+    """Measure what tolerance honest implementations need, beside the recorded one."""
+    from rocm_pipeline.lab.calibration import calibrate
+    from rocm_pipeline.lab.harness import Harness
+    from rocm_pipeline.lab.sandbox import Sandbox
+
+    place = _home(home)
+    target = library.load(name, place.targets)
+    place.create()
+    found = calibrate(target, Harness(Sandbox.detect(), place.path / "cache"), draws, seed)
+    table = Table("type", "", "draws", "worst ratio", "absolute", "relative")
+    for dtype, measured in found.items():
+        tolerance = target.tolerance[dtype]
+        recorded = tolerance.calibration
+        worst = "-" if recorded.worst_ratio is None else f"{recorded.worst_ratio:g}"
+        table.add_row(
+            dtype.value,
+            "recorded",
+            str(recorded.draws),
+            worst,
+            f"{tolerance.absolute:g}",
+            f"{tolerance.relative:g}",
+        )
+        table.add_row(
+            "",
+            "measured, suggested",
+            str(measured.draws),
+            f"{measured.worst_ratio:g}",
+            f"{measured.suggested_absolute:g}",
+            f"{measured.suggested_relative:g}",
+        )
+    out.print(table)
+    for dtype, measured in found.items():
+        out.print(
+            f"tolerance.{dtype.value}.calibration: {measured.model_dump_json()}", soft_wrap=True
+        )
 
 
 @app.command()
@@ -201,11 +302,26 @@ def version() -> None:
 
 
 def _home(option: Path | None) -> Home:
-    return Home(option.resolve()) if option else Home.from_environment()
+    """Return the home, which need not be there yet but must be one that can be looked into."""
+    # by os.path: pathlib's own error for a link to itself is no OSError
+    home = Home(Path(os.path.realpath(option))) if option else Home.from_environment()
+    try:
+        os.stat(home.targets / library.TARGET_FILE)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UserError(
+            f"the home cannot be used ({error.strerror or error})",
+            where=str(home.path),
+            fix=f"Mend its permissions, or set {HOME_VARIABLE} to another folder.",
+        ) from error
+    return home
 
 
 def _require_free(port: int) -> None:
     with socket.socket() as probe:
+        # as the server does: connections that a stopped one left behind do not hold the port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:

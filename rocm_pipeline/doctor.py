@@ -14,9 +14,11 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.fleet.hosts import find_config
 from rocm_pipeline.fleet.inventory import Inventory
 from rocm_pipeline.fleet.transport import Deadlines
-from rocm_pipeline.home import Home
+from rocm_pipeline.home import REPOSITORY_VARIABLE, Home, rounds
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.toolchain import Toolchain
+from rocm_pipeline.publishing import repository
+from rocm_pipeline.redaction import environment
 
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
 ENOUGH_DISK = 2 << 30
@@ -40,12 +42,15 @@ def examine(home: Home) -> list[Check]:
         _python,
         _home,
         _git,
+        _repository,
+        _settings,
         _sandbox,
         _toolchain,
         _torch,
         _amd_gpu,
         _hosts,
         _key,
+        _secrets,
     )
     return [look(home) for look in looks]
 
@@ -62,11 +67,11 @@ def _python(_: Home) -> Check:
 
 
 def _home(home: Home) -> Check:
-    there = next(path for path in (home.path, *home.path.parents) if path.exists())
+    there = next(p for p in (home.path, *home.path.parents) if os.access(p, os.F_OK))
     free = shutil.disk_usage(there).free
-    usable = there.is_dir() and os.access(there, os.W_OK)
+    usable = there.is_dir() and os.access(there, os.R_OK | os.W_OK | os.X_OK)
     detail = f"{home.path}, {free >> 30} GiB free" + (
-        "" if usable else f", {there} is not writable"
+        "" if usable else f", {there} is no folder that can be read and written"
     )
     return Check(
         "home",
@@ -88,6 +93,34 @@ def _git(_: Home) -> Check:
         "apt-get install git",
         needed=True,
     )
+
+
+def _repository(home: Home) -> Check:
+    enables = "where kernels come from and branches go"
+    if not os.environ.get(REPOSITORY_VARIABLE):
+        return Check("repository", True, "the built-in example", enables, "", needed=True)
+    try:
+        commit = repository.head(home.repository)
+    except UserError as error:
+        detail = f"{error.where}: {error.what}"
+        return Check("repository", False, detail, enables, error.fix, needed=True)
+    detail = f"{home.repository} at {commit[:12]}"
+    return Check("repository", True, detail, enables, "", needed=True)
+
+
+def _settings(_: Home) -> Check:
+    enables = "rounds of a kernel task, and when the nightly run starts"
+    try:
+        answers = rounds()
+        # Dagster reads the cron line while the module is imported, as `run` then does
+        from rocm_pipeline.automation.schedules import nightly_cron
+
+        cron = nightly_cron(os.environ)
+    except UserError as error:
+        detail = f"{error.where}: {error.what}"
+        return Check("settings", False, detail, enables, error.fix, needed=True)
+    detail = f"{answers} rounds, each night at cron '{cron}' UTC"
+    return Check("settings", True, detail, enables, "", needed=True)
 
 
 def _sandbox(_: Home) -> Check:
@@ -142,17 +175,21 @@ def _gpu_name() -> str:
 
 
 def _hosts(home: Home) -> Check:
+    """Hosts are needed once configured: nothing else answers in the place of those."""
     enables = "language models that write kernels, operators, tests and documentation"
     add = "Set OLLAMA_HOST, or write fleet.yaml (see README); until then the embedded agent answers"
     try:
         config = find_config(home.path)
     except UserError as error:
-        return Check("Ollama hosts", False, str(error), enables, error.fix)
+        detail = f"{error.where}: {error.what}"
+        return Check("Ollama hosts", False, detail, enables, error.fix, needed=True)
     if config is None:
         return Check("Ollama hosts", False, "none configured", enables, add)
     reports = Inventory(config.hosts, config.preferences, Deadlines()).reports()
     words = [f"{r.host.name}: {r.error or f'{len(r.models)} models'}" for r in reports]
-    return Check("Ollama hosts", any(r.models for r in reports), "; ".join(words), enables, add)
+    add = "Start it (ollama serve) and pull a model, or correct fleet.yaml or OLLAMA_HOST."
+    usable = any(report.models for report in reports)
+    return Check("Ollama hosts", usable, "; ".join(words), enables, add, needed=True)
 
 
 def _key(_: Home) -> Check:
@@ -160,3 +197,14 @@ def _key(_: Home) -> Check:
     detail = f"{KEY_VARIABLE} is {'set' if found else 'not set'}"
     add = "This version plans and reviews by rules with or without a key."
     return Check("Claude key", found, detail, "planning and review by Claude (not yet used)", add)
+
+
+def _secrets(_: Home) -> Check:
+    weak = environment.find(os.environ).weak
+    return Check(
+        "secrets",
+        not weak,
+        f"too like ordinary words: {', '.join(weak)}" if weak else "all can be told from words",
+        "keeps the values of variables out of everything that is written",
+        f"Give them {environment.SHORTEST_SECRET} characters or more, letters and digits.",
+    )

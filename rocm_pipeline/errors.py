@@ -8,10 +8,24 @@ EXIT_OK = 0
 EXIT_NOT_ACCEPTED = 1
 """The command ran to its end, but some target did not reach what was asked for."""
 EXIT_BAD_INPUT = 2
-"""Nothing was done: the input, the machine or the home must be mended first."""
+"""The input, the machine or the home must be mended first. A command that was under way then (a
+disk may fill up) has kept what it had made."""
 
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C, as shells count it."""
+
+
+_LONGEST_LINE = 2000
+
+
+def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
+    """Return `text` as one plain line: errors quote hostile input and go to terminals.
+
+    What is no printable character becomes a space, spaces are joined, and the rest is cut off.
+    """
+    words = "".join(c if c.isprintable() else " " for c in text).split()
+    line = " ".join(words)
+    return line if len(line) <= longest else line[: longest - 1] + "\u2026"
 
 
 class UserError(Exception):
@@ -24,7 +38,7 @@ class UserError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.fix}"
+        return one_line(f"{self.where}: {self.what}. {self.fix}")
 
     def __reduce__(self) -> tuple[object, ...]:
         # Dagster and multiprocessing carry exceptions between processes by pickle.

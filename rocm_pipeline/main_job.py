@@ -37,6 +37,7 @@ STAGES = (
     "test_suite",
     "kernel_candidates",
     "kernel",
+    "reproduction",
     "torch_op",
     "benchmark",
     "documentation",

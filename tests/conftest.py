@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+import rocm_pipeline  # noqa: F401 - before numpy, whose threads it limits
 from tests.scale import LONG_VARIABLE
 
 RecordFigure = Callable[[str, object], None]

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rocm_pipeline import cli
+from rocm_pipeline.errors import UserError
+
 COMMAND = str(Path(sys.executable).with_name("rocm-pipeline"))
 
 
@@ -43,6 +46,14 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
+def unfit(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the last line of a doctor who says that `run` would refuse."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    line = done.stdout.strip().splitlines()[-1]
+    assert line.startswith("The pipeline cannot run: ")
+    return line
+
+
 def test_an_unknown_target_is_refused_with_the_known_ones(home: Path) -> None:
     line = refused(call("run", "nothing", home=home))
     assert "'nothing'" in line
@@ -65,8 +76,22 @@ def test_a_malformed_target_is_refused_with_file_field_and_fix(home: Path) -> No
 
 def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    line = refused(call("run", "row_softmax", home=tmp_path / "file" / "home"))
-    assert "home cannot be written" in line
+    (tmp_path / "loop").symlink_to("loop")
+    for home in (tmp_path / "file", tmp_path / "file" / "home", tmp_path / "loop"):
+        for command in (["run", "row_softmax"], ["plan", "row_softmax"], ["doctor"]):
+            assert "home cannot be used" in refused(call(*command, home=home))
+
+
+def test_a_home_of_somebody_else_is_refused(home: Path) -> None:
+    home.mkdir(mode=0o000)
+    try:
+        if os.getuid() == 0:
+            os.seteuid(65534)
+        with pytest.raises(UserError, match="home cannot be used"):
+            cli._home(home)  # pyright: ignore[reportPrivateUsage]
+    finally:
+        os.seteuid(os.getuid())
+        home.chmod(0o700)
 
 
 def test_a_full_disk_is_refused_and_leaves_nothing_half_written(tmp_path: Path) -> None:
@@ -108,13 +133,14 @@ def test_a_dead_ollama_host_is_refused_and_not_replaced_by_the_embedded_agent(
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST=url))
     assert url in line
+    assert "mend Ollama hosts" in unfit(call("doctor", home=home, OLLAMA_HOST=url))
 
 
 @pytest.mark.parametrize("value", ["ftp://x", "http://[bad", "host:abc", "host:99999"])
 def test_a_malformed_ollama_host_is_refused(home: Path, value: str) -> None:
     line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST=value))
     assert "OLLAMA_HOST" in line
-    assert call("doctor", home=home, OLLAMA_HOST=value).returncode == 0
+    assert "mend Ollama hosts" in unfit(call("doctor", home=home, OLLAMA_HOST=value))
 
 
 @pytest.mark.parametrize(
@@ -140,6 +166,22 @@ def test_rounds_must_be_a_small_number(home: Path, rounds: str) -> None:
 def test_a_repository_that_is_none_is_refused(home: Path, tmp_path: Path) -> None:
     line = refused(call("run", "row_softmax", home=home, ROCM_PIPELINE_REPOSITORY=str(tmp_path)))
     assert "no git repository" in line
+    done = call("doctor", home=home, ROCM_PIPELINE_REPOSITORY=str(tmp_path))
+    assert "mend repository" in unfit(done)
+
+
+@pytest.mark.parametrize("name", ["ROUNDS", "NIGHTLY"])
+def test_the_doctor_sees_a_setting_that_run_refuses(home: Path, name: str) -> None:
+    setting = {f"ROCM_PIPELINE_{name}": "now and then"}
+    assert name in refused(call("run", "row_softmax", home=home, **setting))
+    assert "mend settings" in unfit(call("doctor", home=home, **setting))
+
+
+def test_the_doctor_sees_a_broken_fleet_file(home: Path) -> None:
+    home.mkdir()
+    (home / "fleet.yaml").write_text("hosts: [")
+    assert "fleet.yaml" in refused(call("run", "row_softmax", home=home))
+    assert "mend Ollama hosts" in unfit(call("doctor", home=home))
 
 
 @pytest.mark.parametrize("what", ["k-0000000000000000", "no/such/file", "ev-x"])
@@ -158,6 +200,21 @@ def test_a_taken_port_is_refused(home: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert "taken" in refused(call("ui", "--port", str(port), home=home))
+
+
+def test_a_port_is_free_right_after_a_server_stopped() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            connection, _ = server.accept()
+            connection.close()  # who closes first keeps the address for a minute
+            assert client.recv(1) == b""
+    with socket.socket() as plain, pytest.raises(OSError, match="in use"):
+        plain.bind(("127.0.0.1", port))
+    cli._require_free(port)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_targets_are_listed_shown_and_made(home: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rocm_pipeline import main_job
 from rocm_pipeline.automation.events import StageEvent, StageState
 from rocm_pipeline.automation.running import OnEvent, Remark, RunSummary
+from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
 from rocm_pipeline.main_job import STAGES, run_main_job
 
@@ -39,6 +40,12 @@ class Shown:
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shown:
     monkeypatch.delenv(REPOSITORY_VARIABLE, raising=False)
     return Shown(Home(tmp_path), monkeypatch)
+
+
+def test_every_stage_of_the_pipeline_has_a_bar() -> None:
+    keys = defs.resolve_asset_graph().get_all_asset_keys()
+    assert set(STAGES) == {key.to_user_string() for key in keys} - {"agent_reply"}
+    assert len(set(STAGES)) == len(STAGES)
 
 
 def test_a_failure_is_told_once(shown: Shown) -> None:

@@ -10,20 +10,32 @@ carry the prompt's marker:
     ```
     DATA 0f1e2d3c4b5a6978>>>
 
-The marker is a hash over everything quoted, so no quoted text can contain it (it would have to
-hold its own hash), and the same inputs give the same prompt, byte for byte.
+The marker is drawn from a hash over everything quoted and drawn again while any quoted text holds
+it, in whatever case or width. So no quoted text can end its block, and the same inputs give the
+same prompt, byte for byte, on every machine: an answer that is stored need not be asked for again.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
+
+from rocm_pipeline.agents.untrusted import Untrusted
 
 MARKER_LINE = "Data marker: "
 """The user message starts with this line, so that a reader knows what closes a block."""
 
 _FENCE_RUN = re.compile(r"`{3,}")
-_NAME = re.compile(r"[A-Z][A-Z ]*(: [\x21-\x7e][\x20-\x7e]{0,199})?")
+_NAME = re.compile(r"[A-Z][A-Z0-9 ]{0,39}")
+_MARKER_DIGITS = 16
+
+
+class Quoted(str):
+    """A text between its delimiters. Made by `quote` alone, and all that a template takes."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -32,30 +44,43 @@ class Block:
 
     name: str
     language: str
-    text: str
+    content: Untrusted
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} cannot be the name of a data block")
 
 
-def marker_of(blocks: Iterable[Block]) -> str:
-    """Return the marker for a prompt that quotes exactly `blocks`: 16 hexadecimal digits."""
+def drawn(digest: bytes, attempt: int) -> str:
+    """Return the `attempt`-th marker of a digest: 16 hexadecimal digits."""
+    return hashlib.sha256(digest + attempt.to_bytes(4, "big")).hexdigest()[:_MARKER_DIGITS]
+
+
+def marker_of(blocks: Sequence[Block], draw: Callable[[bytes, int], str] = drawn) -> str:
+    """Return the marker for a prompt that quotes exactly `blocks`; none of them holds it."""
     digest = hashlib.sha256()
     for block in blocks:
-        for part in (block.name, block.language, block.text):
+        for part in (block.name, block.language, block.content.text):
             encoded = part.encode()
             digest.update(len(encoded).to_bytes(8, "big") + encoded)
-    return digest.hexdigest()[:16]
+    folded = [_folded(block.content.text) for block in blocks]
+    markers = (draw(digest.digest(), attempt) for attempt in count())
+    return next(marker for marker in markers if not any(marker in text for text in folded))
 
 
-def quote(block: Block, marker: str) -> str:
+def quote(block: Block, marker: str) -> Quoted:
     """Return the block as it stands in a prompt; its text keeps at most one newline at the end."""
-    fence = fence_for(block.text)
-    text = block.text.rstrip("\n")
-    return (
+    fence = fence_for(block.content.text)
+    text = block.content.text.rstrip("\n")
+    return Quoted(
         f"<<<DATA {marker} {block.name}\n{fence}{block.language}\n{text}\n{fence}\nDATA {marker}>>>"
     )
+
+
+def _folded(text: str) -> str:
+    """Return the letters and digits of `text` as a lenient reader may take them."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(filter(str.isalnum, plain))
 
 
 def fence_for(text: str) -> str:

@@ -1,6 +1,5 @@
 """The Brief: everything a prompt is made from."""
 
-import re
 from collections.abc import Iterable
 from statistics import geometric_mean
 from typing import Annotated
@@ -16,6 +15,7 @@ from rocm_pipeline.lab.evidence import (
     KernelResources,
     Status,
 )
+from rocm_pipeline.lab.ranking import mean_speedup
 from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.targets.spec import Target
 
@@ -23,17 +23,6 @@ MAX_FINDINGS = 12
 MAX_FAILED_CASES = 6
 MAX_MESSAGE = 1500
 """Characters of one compiler message or finding; the first errors are the ones to mend."""
-
-_PATH = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,199}")
-
-
-def _printable_path(path: str) -> str:
-    if not _PATH.fullmatch(path):
-        raise ValueError(f"{path!r} cannot be quoted: a path is 1 to 200 printable characters")
-    return path
-
-
-FilePath = Annotated[str, AfterValidator(_printable_path)]
 
 
 class _Frozen(BaseModel):
@@ -104,13 +93,14 @@ class EvidenceSummary(_Frozen):
 class RoundFeedback(_Frozen):
     """One earlier round of the same task: what was sent and what the harness found.
 
-    A reply that could not be read or used has no candidate; `reply_error` says what was wrong.
+    A reply that could not be read or used has no candidate; `reply_error` says what was wrong, and
+    may hold the agent's own words, so it is cut like them.
     """
 
     round: int = Field(ge=1)
     candidate: Candidate | None = None
     evidence: EvidenceSummary | None = None
-    reply_error: str | None = None
+    reply_error: Annotated[str, AfterValidator(lambda text: _shorten(text))] | None = None
 
 
 class Brief(_Frozen):
@@ -118,7 +108,7 @@ class Brief(_Frozen):
 
     target: Target
     task: Task
-    files: dict[FilePath, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
     """Text of repository files, by path."""
     feedback: tuple[RoundFeedback, ...] = ()
     best: Candidate | None = None
@@ -176,15 +166,15 @@ def _estimates(evidence: Evidence) -> tuple[EstimateSummary, ...]:
     summaries: list[EstimateSummary] = []
     for architecture in dict.fromkeys(e.architecture for e in evidence.estimates):
         estimates = [e for e in evidence.estimates if e.architecture == architecture]
-        speedups = [s for s in evidence.speedups if s.architecture == architecture]
+        low, high = mean_speedup(evidence, architecture) or (None, None)
         summaries.append(
             EstimateSummary(
                 architecture=architecture,
                 low_microseconds=_mean(e.low_microseconds for e in estimates),
                 high_microseconds=_mean(e.high_microseconds for e in estimates),
                 bottlenecks=tuple(dict.fromkeys(e.bottleneck for e in estimates)),
-                speedup_low=_mean(s.low for s in speedups) if speedups else None,
-                speedup_high=_mean(s.high for s in speedups) if speedups else None,
+                speedup_low=_rounded(low),
+                speedup_high=_rounded(high),
             )
         )
     return tuple(summaries)

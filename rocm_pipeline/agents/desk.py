@@ -9,14 +9,20 @@ from rocm_pipeline.agents.parser import ReplyError, parse
 from rocm_pipeline.agents.prompts import render
 from rocm_pipeline.agents.reply import Reply
 from rocm_pipeline.agents.roles import allowed_files
-from rocm_pipeline.fleet.service import ChatRequest, Fleet
+from rocm_pipeline.fleet.service import (
+    ChatFailedError,
+    ChatReply,
+    ChatRequest,
+    Failure,
+    Fleet,
+)
 from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.records.records import Records
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One exchange; `reply` is None when the text could not be read, and `refused` says why."""
+    """One exchange; `reply` is None when no usable answer came, and `refused` says why."""
 
     exchange: Exchange
     reply: Reply | None
@@ -31,53 +37,69 @@ class Desk:
         self._records = records
 
     def ask(self, brief: Brief, *, plan_id: str, round: int = 1) -> Answer:
-        """Ask once. An equal question that was answered before is not asked again."""
+        """Ask once. An equal question that was answered before is not asked again.
+
+        An answer that was cut, empty or of another form is a refused one. Raises ChatFailedError
+        when no model answered at all, NoHostError or NoModelError when there is none to ask.
+        """
         task = brief.task
         prompt = render(task.role, brief)
-        chat = self._fleet.chat(
-            ChatRequest(
-                role=task.role.value,
-                target=brief.target.name,
-                plan_id=plan_id,
-                task_id=task.id,
-                purpose=task.task_type.value,
-                round=round,
-                system=prompt.system,
-                prompt=prompt.user,
-                seed=_seed(brief.target.name, task, round),
-                max_tokens=task.max_tokens,
-            )
+        question = ChatRequest(
+            role=task.role.value,
+            target=brief.target.name,
+            plan_id=plan_id,
+            task_id=task.id,
+            purpose=task.task_type.value,
+            round=round,
+            system=prompt.system,
+            prompt=prompt.user,
+            seed=_seed(brief.target.name, task, round),
+            max_tokens=task.max_tokens,
         )
-        reply, refused = _read(chat.text, task)
+        got = self._chat(question)
+        reply, refused, document = _read(got, task)
         reply_id = self._records.save_reply(
-            chat.attempt_id,
+            got.attempt_id,
             plan_id=plan_id,
             task_id=task.id,
             target=brief.target.name,
-            document=reply.model_dump_json() if reply else chat.text,
+            document=document,
         )
         exchange = Exchange(
             task_id=task.id,
             role=task.role.value,
             round=round,
-            attempt_id=chat.attempt_id,
+            attempt_id=got.attempt_id,
             reply_id=reply_id,
-            model=chat.model,
-            model_digest=chat.digest,
-            host=chat.host,
+            model=got.model,
+            model_digest=got.digest,
+            host=got.host,
             prompt_sha256=prompt.sha256,
-            seed=_seed(brief.target.name, task, round),
-            tokens_in=chat.tokens_in,
-            tokens_out=chat.tokens_out,
+            seed=question.seed,
+            tokens_in=got.tokens_in,
+            tokens_out=got.tokens_out,
         )
         return Answer(exchange, reply, refused)
 
+    def _chat(self, question: ChatRequest) -> ChatReply | Failure:
+        try:
+            return self._fleet.chat(question)
+        except ChatFailedError as error:
+            if error.unusable_answer is None:
+                raise
+            return error.unusable_answer
 
-def _read(text: str, task: Task) -> tuple[Reply | None, str]:
+
+def _read(got: ChatReply | Failure, task: Task) -> tuple[Reply | None, str, str]:
+    """Return the reply or why there is none, and what of it goes on record."""
+    if isinstance(got, Failure):
+        refused = f"the answer cannot be used: {got.outcome.value}, {got.error}"
+        return None, refused, refused
     try:
-        return parse(text, allowed=allowed_files(task.role)), ""
+        reply = parse(got.text, allowed=allowed_files(task.role))
     except ReplyError as error:
-        return None, str(error)
+        return None, str(error), got.text
+    return reply, "", reply.model_dump_json()
 
 
 def _seed(target: str, task: Task, round: int) -> int:

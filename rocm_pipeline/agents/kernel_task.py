@@ -1,5 +1,6 @@
 """A kernel task: ask, judge, tell the agent what the harness found, and ask again."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,11 +10,15 @@ from rocm_pipeline.agents.desk import Answer, Desk
 from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
 from rocm_pipeline.agents.parser import ReplyError, kernel_from
 from rocm_pipeline.agents.reply import Reply
+from rocm_pipeline.errors import one_line
+from rocm_pipeline.fleet.service import ChatFailedError, NoHostError, NoModelError
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.targets.spec import Target
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,19 @@ class KernelTask:
 def develop(
     work: KernelTask, desk: Desk, bench: Bench, on_reply: Callable[[KernelRound], None]
 ) -> KernelOutcome:
-    """Run the rounds of a kernel task; ends early when the agent has nothing more to send."""
+    """Run the rounds of a kernel task; ends early when the agent has nothing more to send.
+
+    So it does when nobody answers any more: what was judged before may have passed, and other
+    tasks of the target may have kernels.
+    """
     done: list[KernelRound] = []
     for number in range(1, work.rounds + 1):
-        answer = desk.ask(_brief(work, done), plan_id=work.plan_id, round=number)
+        try:
+            answer = desk.ask(_brief(work, done), plan_id=work.plan_id, round=number)
+        except (ChatFailedError, NoHostError, NoModelError) as error:
+            _log.warning("task %s ends before round %d: %s", work.task.id, number, error)
+            cut_off = one_line(str(error))
+            return KernelOutcome(task_id=work.task.id, rounds=tuple(done), cut_off=cut_off)
         found = _judge(work, answer, done, bench)
         done.append(found)
         on_reply(found)

@@ -59,6 +59,8 @@ class KernelOutcome(_Frozen):
 
     task_id: str
     rounds: tuple[KernelRound, ...]
+    cut_off: str = ""
+    """Why there are no more rounds, where nobody answered the next question."""
 
 
 class CandidateSet(_Frozen):
@@ -72,6 +74,11 @@ class CandidateSet(_Frozen):
     @property
     def judged(self) -> tuple[KernelRound, ...]:
         return tuple(r for o in self.outcomes for r in o.rounds if r.candidate is not None)
+
+    @property
+    def cut_off(self) -> tuple[str, ...]:
+        """Why tasks ended for want of an answer, without repeats."""
+        return tuple(dict.fromkeys(o.cut_off for o in self.outcomes if o.cut_off))
 
     @property
     def passed(self) -> tuple[KernelRound, ...]:

@@ -7,10 +7,10 @@ What could mean two things is refused, with a `ReplyError` whose text goes back 
 import json
 import re
 from collections.abc import Collection
-from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
+from rocm_pipeline.agents.paths import PathRefusedError, check_path, check_paths
 from rocm_pipeline.agents.reply import Reply, ReplyFile
 from rocm_pipeline.agents.reply_blocks import (
     Fenced,
@@ -30,6 +30,7 @@ from rocm_pipeline.agents.roles import (
     LAUNCH_PLAN_FILE,
     OPERATOR_FILE,
 )
+from rocm_pipeline.errors import one_line
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.targets.launch_plan import LaunchPlan
 from rocm_pipeline.targets.spec import Target
@@ -47,7 +48,6 @@ _NAME_IN_INFO = re.compile(r"[\s:=\"'(]([\w-]+\.[A-Za-z]\w*)")
 _NAME_IN_COMMENT = re.compile(
     r"\A\s*(?://|#)\s*(?:FILE:?\s*)?([\w-]+\.[A-Za-z]\w*)\s*\n", re.IGNORECASE
 )
-_SAFE_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 _FIGURE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:(%)|/\s*(\d+(?:\.\d+)?))?")
 _BULLET = re.compile(r"^\s{0,3}(?:[-*\u2022+]|\d+[.)])\s+(.*)$")
 _NOTHING = ("", "none", "n/a", "none known", "no limitations", "nothing")
@@ -63,7 +63,10 @@ _WORDS = (
 
 
 class ReplyError(ValueError):
-    """The reply cannot be used; the message tells the agent what to send instead."""
+    """The reply cannot be used; the message tells the agent in one line what to send instead."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def parse(text: str, allowed: Collection[str] | None = None) -> Reply:
@@ -75,6 +78,8 @@ def parse(text: str, allowed: Collection[str] | None = None) -> Reply:
     """
     if len(text) > MAX_REPLY:
         raise ReplyError(f"The reply is longer than {MAX_REPLY} characters. Send less.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ReplyError("The reply holds halves of characters (surrogates). Send plain text.")
     text = _without_thinking(text.replace("\r\n", "\n").lstrip("\ufeff")).strip()
     if not text:
         raise ReplyError("The reply is empty. Send the files and sections that were asked for.")
@@ -113,6 +118,7 @@ def kernel_from(reply: Reply, target: Target, parents: tuple[str, ...] = ()) -> 
 def _launch_plan(text: str) -> LaunchPlan:
     try:
         data = json.loads(text)
+        json.dumps(data, ensure_ascii=False).encode()  # JSON can spell what is no Unicode text
     except (ValueError, RecursionError) as error:
         raise ReplyError(
             f"{LAUNCH_PLAN_FILE} is not JSON: {error}. Send JSON with no comments and no "
@@ -237,17 +243,21 @@ def _guess_by_content(block: Fenced) -> str | None:
 
 
 def _checked_path(path: str, allowed: Collection[str] | None) -> str:
-    """Return the plain name of a file that was asked for; folders before it are dropped."""
-    plain = PurePosixPath(path)
-    if allowed is not None:
-        if plain.name in allowed:
-            return plain.name
-        raise ReplyError(
-            f"The file '{path[:200]}' was not asked for. Send only {', '.join(sorted(allowed))}."
-        )
-    if not _SAFE_PATH.fullmatch(path) or plain.is_absolute() or ".." in plain.parts:
-        raise ReplyError(f"'{path[:200]}' is not a plain relative path. Send a plain file name.")
-    return str(plain)
+    """Return the plain name of a file that was asked for; plain folders before it are dropped."""
+    path = path.removeprefix("./")
+    try:
+        name = check_path(path)[-1]
+    except PathRefusedError as error:
+        name, reason = "", str(error)
+    else:
+        reason = f"'{path[:200]}'"
+    if allowed is None:
+        if not name:
+            raise ReplyError(f"{reason}: not a plain relative path. Send a plain file name.")
+        return path
+    if name not in allowed:
+        raise ReplyError(f"{reason} was not asked for. Send only {', '.join(sorted(allowed))}.")
+    return name
 
 
 def _checked(files: list[ReplyFile]) -> tuple[ReplyFile, ...]:
@@ -261,6 +271,10 @@ def _checked(files: list[ReplyFile]) -> tuple[ReplyFile, ...]:
             raise ReplyError(f"{file.path} holds a zero character. Send plain text.")
         if kept.setdefault(file.path, file).text != file.text:
             raise ReplyError(f"{file.path} is there twice with different text. Send it once.")
+    try:
+        check_paths(kept)
+    except PathRefusedError as error:
+        raise ReplyError(f"{error}. Send it once.") from error
     return tuple(kept.values())
 
 

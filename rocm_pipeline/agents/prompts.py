@@ -3,10 +3,14 @@
 The system prompt depends on the role alone, so that a server can keep it in its prefix cache. The
 user prompt quotes everything else as data blocks under stable names, which people, models and the
 embedded agent read alike. Equal inputs give equal bytes.
+
+The template of the user prompt takes three kinds of value and fails on any other: quoted blocks,
+names of our own form (`plain`) and whole numbers. No foreign text gets in beside the blocks.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -14,11 +18,12 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from rocm_pipeline.agents.blocks import MARKER_LINE, Block, marker_of, quote
+from rocm_pipeline.agents.blocks import MARKER_LINE, Block, Quoted, marker_of, quote
 from rocm_pipeline.agents.brief import Brief
 from rocm_pipeline.agents.placeholders import PLACEHOLDERS
 from rocm_pipeline.agents.roles import EXPECTED_FILES
 from rocm_pipeline.agents.round_note import note_of
+from rocm_pipeline.agents.untrusted import untrusted
 from rocm_pipeline.agents.wording import describe_evidence, describe_round
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.candidate import Candidate
@@ -31,7 +36,21 @@ MAX_CASES = 8
 """Cases a tester may propose."""
 MAX_FILE = 12_000
 """Characters quoted of one repository file."""
-_SOURCES = ("prompts.py", "brief.py", "blocks.py", "round_note.py", "wording.py")
+_SOURCES = ("prompts.py", "brief.py", "blocks.py", "round_note.py", "untrusted.py", "wording.py")
+_PLAIN = re.compile(r"[A-Za-z0-9_.:, -]{1,400}")
+
+
+class Plain(str):
+    """A name or list of names in our own form: nothing that could be an instruction's sentence."""
+
+    __slots__ = ()
+
+
+def plain(text: str) -> Plain:
+    """Return `text` as a value for a template; ValueError when it is no such name."""
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(f"{text[:200]!r} may not stand in a prompt outside a data block")
+    return Plain(text)
 
 
 class Prompt(BaseModel):
@@ -49,18 +68,20 @@ def render(role: Role, brief: Brief) -> Prompt:
     blocks = tuple(_blocks(brief))
     marker = marker_of(blocks)
     user = (
-        _environment()
+        user_environment()
         .get_template("_user.md")
         .render(
-            marker_line=MARKER_LINE,
-            marker=marker,
-            role=role,
-            task=brief.task,
-            target=brief.target,
+            marker_line=plain(MARKER_LINE),
+            marker=plain(marker),
+            role=plain(role.value),
+            is_kernel=role is Role.KERNEL_DEV,
+            task=plain(brief.task.id),
+            target=plain(brief.target.name),
             round=len(brief.feedback) + 1,
-            feedback=brief.feedback,
-            best=brief.best,
-            files=EXPECTED_FILES[role],
+            max_tokens=brief.task.max_tokens,
+            has_feedback=bool(brief.feedback),
+            has_best=brief.best is not None,
+            files=plain(", ".join(file.path for file in EXPECTED_FILES[role])),
             quoted=[quote(block, marker) for block in blocks],
         )
     )
@@ -102,21 +123,43 @@ def _environment() -> Environment:
     )
 
 
+@cache
+def user_environment() -> Environment:
+    """Return the templates of user prompts, which refuse every value that is not safe."""
+    return _environment().overlay(finalize=_only_safe)
+
+
+def _only_safe(value: object) -> object:
+    if not isinstance(value, (Quoted, Plain, int)):
+        raise TypeError(f"a {type(value).__name__} may not stand in a prompt: quote it")
+    return value
+
+
 def _blocks(brief: Brief) -> Iterator[Block]:
     target = brief.target
     yield _json("TASK", brief.task.model_dump(mode="json"))
     yield _json("TARGET", _target_without_sources(target))
     yield _json("ARCHITECTURES", [_facts(name) for name in target.architectures])
-    yield Block("REFERENCE", "python", target.reference)
-    yield Block("BASELINE", "hip", target.baseline.source)
-    for path in sorted(brief.files):
-        yield Block(f"FILE: {path}", "", _cut(brief.files[path]))
+    yield Block("REFERENCE", "python", untrusted(target.reference))
+    yield Block("BASELINE", "hip", untrusted(target.baseline.source))
+    yield from _file_blocks(brief.files)
     yield from _feedback_blocks(brief)
     if brief.kernel is not None:
         yield from _kernel_blocks("", brief.kernel)
     if brief.evidence is not None:
         yield _json("EVIDENCE", brief.evidence.model_dump(mode="json"))
-        yield Block("EVIDENCE IN WORDS", "", describe_evidence(brief.evidence, resources=True))
+        words = describe_evidence(brief.evidence, resources=True)
+        yield Block("EVIDENCE IN WORDS", "", untrusted(words))
+
+
+def _file_blocks(files: Mapping[str, str]) -> Iterator[Block]:
+    """Quote the files under numbers; their paths are foreign text too, so they stand in a block."""
+    if not files:
+        return
+    named = {f"FILE {number}": path for number, path in enumerate(sorted(files), start=1)}
+    yield _json("FILES", {**named})
+    for name, path in named.items():
+        yield Block(name, "", untrusted(files[path], MAX_FILE))
 
 
 def _feedback_blocks(brief: Brief) -> Iterator[Block]:
@@ -129,7 +172,7 @@ def _feedback_blocks(brief: Brief) -> Iterator[Block]:
         describe_round(feedback, resources=feedback is latest or feedback.candidate == brief.best)
         for feedback in brief.feedback
     ]
-    yield Block("FEEDBACK IN WORDS", "", "\n\n".join(words))
+    yield Block("FEEDBACK IN WORDS", "", untrusted("\n\n".join(words)))
     if latest.candidate is not None and latest.candidate != brief.best:
         yield from _kernel_blocks("LATEST ", latest.candidate)
     if brief.best is not None:
@@ -137,7 +180,7 @@ def _feedback_blocks(brief: Brief) -> Iterator[Block]:
 
 
 def _kernel_blocks(prefix: str, candidate: Candidate) -> Iterator[Block]:
-    yield Block(f"{prefix}KERNEL", "hip", candidate.source)
+    yield Block(f"{prefix}KERNEL", "hip", untrusted(candidate.source))
     yield _json(f"{prefix}LAUNCH PLAN", candidate.launch_plan.model_dump(mode="json"))
 
 
@@ -170,10 +213,4 @@ def _json(name: str, value: Mapping[str, JsonValue] | list[dict[str, JsonValue]]
     else:
         lines = (f"{json.dumps(key)}: {json.dumps(item)}" for key, item in value.items())
         text = "{\n" + ",\n".join(lines) + "\n}"
-    return Block(name, "json", text)
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MAX_FILE:
-        return text
-    return text[:MAX_FILE] + f"\n[... {len(text) - MAX_FILE} more characters are not shown]"
+    return Block(name, "json", untrusted(text))

@@ -133,7 +133,7 @@ class Workshop:
                 refused=(answer.refused or f"no {CASES_FILE} in the reply",),
                 exchanges=(answer.exchange,),
             )
-        cases, refused = _read_cases(target, text)
+        cases, refused = read_cases(target, text)
         return TestSuite(
             target=target.name, cases=cases, refused=refused, exchanges=(answer.exchange,)
         )
@@ -293,13 +293,14 @@ _STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
     "test_suite": ("agents", "lab"),
     "kernel_candidates": ("agents", "lab"),
     "kernel": ("agents", "lab"),
+    "reproduction": ("bundle", "lab"),
     "torch_op": ("agents", "integration", "lab"),
     "benchmark": ("agents", "lab"),
     "documentation": ("agents", "integration", "reporting"),
     "cross_review": ("planning",),
     "final_review": ("planning",),
-    "pull_request": ("publishing", "reporting"),
-    "report": ("reporting",),
+    "pull_request": ("bundle", "publishing", "reporting"),
+    "report": ("bundle", "reporting"),
 }
 """The packages whose code a stage's result depends on."""
 
@@ -321,17 +322,25 @@ def code_version(stage: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _read_cases(target: Target, text: str) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+def read_cases(target: Target, text: str) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """Return the cases of an agent's file, and why others are not taken.
+
+    A case only ever adds to what a kernel is judged by, so one that is there already is refused:
+    it would count as testing and test nothing.
+    """
     try:
         proposed = _CaseList.model_validate_json(f'{{"cases": {text}}}').cases
     except ValidationError as error:
         return (), (f"{CASES_FILE}: {error.errors()[0]['msg']}",)
     kept: dict[str, Case] = {}
     refused: list[str] = []
+    own = {case.name for case in target.public_cases}
     for case in proposed:
         reason = within_domain(target, case)
         if reason:
             refused.append(f"{case.name}: {reason}")
+        elif case.name in own or case.name in kept:
+            refused.append(f"{case.name}: tests nothing new, the case is there already")
         elif len(kept) < MAX_AGENT_CASES:
             kept[case.name] = case
         else:

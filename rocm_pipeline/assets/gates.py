@@ -1,7 +1,7 @@
 """The gates between stages: what each asset check finds, from the value alone.
 
-Absent evidence never reads as a pass: what was not run is a check that did not pass, at the
-severity of a warning, which stops nothing.
+Absent evidence never reads as a pass: what could not be run here is a check that did not pass, at
+the severity of a warning, which stops nothing.
 """
 
 from collections import Counter
@@ -11,9 +11,11 @@ import dagster as dg
 from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document, KernelRound
 from rocm_pipeline.agents.wording import describe_finding
 from rocm_pipeline.assets.tables import cell
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.lab.benchmark import Benchmark
 from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.ranking import covers
 from rocm_pipeline.planning.plan import Plan, TaskType
 from rocm_pipeline.planning.review import Review, Verdict
 from rocm_pipeline.publishing.models import PullRequest
@@ -71,7 +73,7 @@ def kernel_compiles_for_every_architecture(
     return verdict(
         "kernel",
         "kernel_compiles_for_every_architecture",
-        not missing,
+        bool(target.architectures) and not missing,
         f"not compiled for {', '.join(missing)}"
         if missing
         else f"compiled for {', '.join(target.architectures)}",
@@ -85,7 +87,7 @@ def kernel_matches_reference(kernel: ChosenKernel) -> dg.AssetCheckResult:
         why = f"{wrong[0].status.value} on {wrong[0].case.name}: {wrong[0].findings[0].message}"
     else:
         why = f"{len(cases)} executions within the tolerance, {kernel.evidence.measured_on}"
-    passed = kernel.evidence.status is Status.PASSED and not wrong
+    passed = kernel.evidence.status is Status.PASSED and bool(cases) and not wrong
     return verdict("kernel", "kernel_matches_reference", passed, why)
 
 
@@ -94,6 +96,16 @@ def controls_are_rejected(kernel: ChosenKernel) -> dg.AssetCheckResult:
     accepted = [control.name for control in controls if not control.rejected]
     why = f"accepted: {', '.join(accepted)}" if accepted else f"{len(controls)} controls rejected"
     return verdict("kernel", "controls_are_rejected", bool(controls) and not accepted, why)
+
+
+def reproduced(reproduction: Reproduction, kernel: ChosenKernel) -> dg.AssetCheckResult:
+    """Pass only at T5 of this kernel's own evidence; what was not checked is a warning."""
+    name = "reproduced"
+    if reproduction.evidence != kernel.evidence.id:
+        why = f"it is about {reproduction.evidence}, not {kernel.evidence.id}"
+        return verdict("reproduction", name, False, why)
+    severity = "ERROR" if reproduction.broken else "WARN"
+    return verdict("reproduction", name, reproduction.is_t5, reproduction.words, severity=severity)
 
 
 def operator_passes_opcheck(evidence: OperatorEvidence) -> dg.AssetCheckResult:
@@ -105,7 +117,7 @@ def operator_passes_opcheck(evidence: OperatorEvidence) -> dg.AssetCheckResult:
         evidence.status is Status.PASSED,
         ", ".join(f"{n} {status}" for status, n in sorted(counts.items()))
         + (f": {said}" if said else ""),
-        severity="WARN" if evidence.status is Status.NOT_RUN else "ERROR",
+        severity="WARN" if evidence.could_not_run else "ERROR",
     )
 
 
@@ -116,6 +128,12 @@ def not_slower_than_baseline(benchmark: Benchmark, *, is_baseline: bool) -> dg.A
         return verdict("benchmark", name, True, "the baseline itself goes on")
     if not benchmark.speedups:
         return verdict("benchmark", name, False, "there is no estimate", severity="WARN")
+    if not covers(benchmark.speedups, benchmark.candidate_estimates):
+        why = (
+            f"{len(benchmark.speedups)} speed-ups for {len(benchmark.candidate_estimates)} "
+            "estimates: some case has no baseline"
+        )
+        return verdict("benchmark", name, False, why, severity="WARN")
     slowest = min(benchmark.speedups, key=lambda speedup: speedup.low)
     why = (
         f"estimate: at least {slowest.low:.2f} times the baseline's speed "
@@ -134,6 +152,8 @@ def documentation_is_complete(document: Document) -> dg.AssetCheckResult:
 
 def numbers_come_from_evidence(document: Document) -> dg.AssetCheckResult:
     unknown = [problem for problem in document.problems if _is_about_a_number(problem)]
+    if not document.markdown.strip():
+        unknown = ["there is no documentation"]
     why = "; ".join(unknown) or "every number is in the evidence"
     return verdict("documentation", "numbers_come_from_evidence", not unknown, why)
 
@@ -155,7 +175,10 @@ def branch_holds_evidence(pull_request: PullRequest, kernel: ChosenKernel) -> dg
         why = f"nothing was proposed: {pull_request.reason}"
         return verdict("pull_request", "branch_holds_evidence", False, why, severity="WARN")
     cited = kernel.evidence.id in pull_request.body
-    held = any(path.endswith("evidence.json") for path in pull_request.files)
+    held = any(path.rpartition("/")[2] == "evidence.json" for path in pull_request.files)
+    if kernel.evidence.status is not Status.PASSED:
+        why = f"{pull_request.branch} proposes a kernel that is {kernel.evidence.status.value}"
+        return verdict("pull_request", "branch_holds_evidence", False, why)
     why = (
         f"{pull_request.branch} holds {len(pull_request.files)} files"
         if cited and held

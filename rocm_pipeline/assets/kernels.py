@@ -92,6 +92,9 @@ def gather(
         baseline_evidence=baseline.evidence,
         outcomes=tuple(sorted(outcomes, key=lambda outcome: outcome.task_id)),
     )
+    if found.cut_off and not found.passed:
+        # No verdict on the agents: the stage fails, so that the next run asks again.
+        raise dg.Failure(f"the fleet stopped answering: {'; '.join(found.cut_off)}")
     exchanges = [r.exchange for outcome in found.outcomes for r in outcome.rounds]
     yield graph_result(
         found,
@@ -101,6 +104,7 @@ def gather(
             "judged": len(found.judged),
             "tokens_in": sum(exchange.tokens_in for exchange in exchanges),
             "tokens_out": sum(exchange.tokens_out for exchange in exchanges),
+            "cut_off": list(found.cut_off),
         },
     )
     yield gates.some_candidate_passed(found)

@@ -2,18 +2,19 @@
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import ChosenKernel, Document
+from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.publishing.pull_request import Proposal
 from rocm_pipeline.reporting.pull_request_body import render_body
-from rocm_pipeline.resources.protocols import Publishing
+from rocm_pipeline.resources.protocols import BundleParts, Bundles, Publishing
 from rocm_pipeline.targets.spec import Target
 
 
@@ -35,15 +36,19 @@ from rocm_pipeline.targets.spec import Target
 )
 def pull_request(
     publishing: dg.ResourceParam[Publishing],
+    bundles: dg.ResourceParam[Bundles],
     target: Target,
     repo_snapshot: RepoSnapshot,
     kernel: ChosenKernel,
+    kernel_candidates: CandidateSet,
+    reproduction: Reproduction,
     torch_op: TorchOp,
     documentation: Document,
     cross_review: Review,
     final_review: Review,
 ) -> Results[PullRequest]:
     """A branch with kernel, operator, tests, documentation and evidence, or why there is none."""
+    reviews = (cross_review, final_review)
     proposed = publishing.propose(
         Proposal(
             target=target,
@@ -52,7 +57,18 @@ def pull_request(
             operator=torch_op,
             document=documentation,
             review=final_review,
-            body=render_body(target, kernel, torch_op.evidence, (cross_review, final_review)),
+            body=render_body(target, kernel, torch_op.evidence, reviews, reproduction),
+            bundle=bundles.files(
+                BundleParts(
+                    target=target,
+                    kernel=kernel,
+                    baseline_evidence=kernel_candidates.baseline_evidence,
+                    reproduction=reproduction,
+                    operator=torch_op,
+                    document=documentation,
+                    reviews=reviews,
+                )
+            ),
         )
     )
     yield result(

@@ -6,6 +6,7 @@ from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.stage import OWNERS, Results, result
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.benchmark import Benchmark
 from rocm_pipeline.planning.plan import Plan
@@ -29,6 +30,7 @@ def report(
     plan: Plan,
     kernel_candidates: CandidateSet,
     kernel: ChosenKernel,
+    reproduction: Reproduction,
     torch_op: TorchOp,
     benchmark: Benchmark,
     documentation: Document,
@@ -42,6 +44,7 @@ def report(
         plan=plan,
         candidates=kernel_candidates,
         kernel=kernel,
+        reproduction=reproduction,
         operator=torch_op,
         benchmark=benchmark,
         document=documentation,

@@ -54,7 +54,12 @@ def final_review(
     """Claude's verdict under four headings, or the rules' where no key is set."""
     evidence = torch_op.evidence
     failed = next((r.message for r in evidence.checks if r.status is evidence.status), "")
-    facts = OperatorFacts(status=evidence.status, evidence_id=evidence.id, message=failed)
+    facts = OperatorFacts(
+        status=evidence.status,
+        evidence_id=evidence.id,
+        message=failed,
+        could_not_run=evidence.could_not_run,
+    )
     review = workshop.final_review(target, kernel, facts, cross_review)
     yield result(review, _metadata(review), [gates.reviewer_approved(review)])
 

@@ -9,6 +9,7 @@ import dagster as dg
 
 from rocm_pipeline.automation.events import reason_of
 from rocm_pipeline.home import Home
+from rocm_pipeline.redaction.process import clean_text
 
 ALERTS = "alerts.log"
 
@@ -52,5 +53,5 @@ def note(path: Path, *, run_id: str, target: str, step: str, reason: str, at: da
             return False
         if text and not text.endswith("\n"):  # the half line of a process that was killed
             file.write("\n")
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        file.write(clean_text(json.dumps(line, ensure_ascii=False)) + "\n")
     return True

@@ -1,16 +1,19 @@
 """The Ollama servers of a fleet and the models they are asked for, as the user configured them."""
 
 import os
+import re
 from collections.abc import Mapping
 from importlib.resources import files
+from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 from urllib.parse import urlsplit
 
-import yaml
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
 
 FLEET_VARIABLE = "ROCM_PIPELINE_FLEET"
 OLLAMA_VARIABLE = "OLLAMA_HOST"
@@ -25,8 +28,9 @@ class _Frozen(BaseModel):
 def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
+        httpx.URL(url)  # stricter about names: it is what calls are made with
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except (ValueError, httpx.InvalidURL):
         raise ValueError("it is no URL") from None
     if not valid:
         raise ValueError("it must start with http:// or https:// and name a host")
@@ -77,6 +81,15 @@ class FleetConfig(_Frozen):
                 raise ValueError(f"two hosts have the {what} '{twice[0]}'")
         return self
 
+    @model_validator(mode="after")
+    def _known_roles(self) -> "FleetConfig":
+        known = default_preferences().roles
+        for named in (self.models, *(host.roles for host in self.hosts)):
+            for role in named:
+                if role not in known:
+                    raise ValueError(f"there is no role '{role}', only {', '.join(known)}")
+        return self
+
     @property
     def preferences(self) -> Preferences:
         shipped = default_preferences()
@@ -89,7 +102,7 @@ class FleetConfig(_Frozen):
 
 def default_preferences() -> Preferences:
     text = files("rocm_pipeline.fleet").joinpath("models.yaml").read_text()
-    return Preferences.model_validate(yaml.safe_load(text))
+    return Preferences.model_validate(read_mapping(text))
 
 
 def find_config(
@@ -114,7 +127,7 @@ def find_config(
 
 def read_config(path: Path) -> FleetConfig:
     try:
-        content: object = yaml.safe_load(path.read_text())
+        content = read_mapping(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UserError(
@@ -122,16 +135,12 @@ def read_config(path: Path) -> FleetConfig:
             where=str(path),
             fix=f"Name a readable file in {FLEET_VARIABLE}, or write {FLEET_FILE}.",
         ) from error
-    except yaml.YAMLError as error:
+    except StrictYamlError as error:
         raise UserError(
-            f"the fleet file is not YAML ({_one_line(error)})",
-            where=str(path),
-            fix="Mend that line.",
+            f"the fleet file {error.problem}", where=str(path), fix=f"{error.fix} {_EXAMPLE}"
         ) from error
-    if not isinstance(content, dict):
-        raise UserError("the fleet file has no 'hosts'", where=str(path), fix=_EXAMPLE)
     try:
-        return FleetConfig.model_validate(cast(dict[str, Any], content))
+        return FleetConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "fleet"
@@ -143,15 +152,8 @@ _EXAMPLE = "For example: hosts: [{name: alpha, url: 'http://alpha:11434', slots:
 
 
 def _host_of_variable(value: str) -> Host:
-    url = value.strip()
-    if "://" not in url:
-        # Ollama reads its own variable so: no scheme means http and port 11434.
-        port = "" if urlsplit(f"//{url}").netloc.rpartition("]")[2].count(":") else OLLAMA_PORT
-        url = f"http://{url}" + (f":{port}" if port else "")
-    # A server listens on 0.0.0.0; a client cannot call that everywhere.
-    url = url.replace("//0.0.0.0", "//127.0.0.1")
     try:
-        return Host(name="ollama", url=url)
+        return Host(name="ollama", url=_url_to_call(value.strip()))
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UserError(
@@ -161,5 +163,28 @@ def _host_of_variable(value: str) -> Host:
         ) from error
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+_LISTENED_ON = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
+"""What a server listens on and a client cannot call everywhere, and what to call instead."""
+_PLACE = re.compile(r"(?P<host>\[[^]]*\]|[^:]*)(?P<port>:.*)?", re.DOTALL)
+
+
+def _url_to_call(value: str) -> str:
+    """Return the URL that a value of OLLAMA_HOST means, as Ollama itself reads it.
+
+    No scheme means http and port 11434; a path may follow.
+    """
+    scheme, has_scheme, rest = value.rpartition("://")
+    place, slash, path = rest.partition("/")
+    parts = _PLACE.fullmatch(f"[{place}]" if _is_ipv6(place) else place)
+    if parts is None:
+        return value
+    host = _LISTENED_ON.get(parts["host"], parts["host"])
+    port = parts["port"] or ("" if has_scheme else f":{OLLAMA_PORT}")
+    return f"{scheme or 'http'}://{host}{port}{slash}{path}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(IPv6Address(text))
+    except ValueError:
+        return False

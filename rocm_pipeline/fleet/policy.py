@@ -17,6 +17,8 @@ MODEL_FAULTS = frozenset({Outcome.MODEL_MISSING, Outcome.WRONG_MODEL})
 """One model on one host is not what it was said to be."""
 DEAD_FAULTS = frozenset({Outcome.UNREACHABLE, Outcome.TIMEOUT})
 """A host from which nothing is to be had for now."""
+_SLOW_FAULTS = frozenset({Outcome.TIMEOUT})
+"""Took minutes to show; the same host would most likely take them again."""
 
 
 class Policy(Protocol):
@@ -45,9 +47,9 @@ def left_after(place: Place, outcome: Outcome, places: Sequence[Place]) -> list[
     if outcome in MODEL_FAULTS:
         return [other for other in places if other != place]
     elsewhere = [other for other in places if other.host != place.host]
-    if elsewhere or outcome in DEAD_FAULTS:
+    if elsewhere or outcome in _SLOW_FAULTS:
         return elsewhere
-    # Busy, or broke off: with no other host, the same one may do better a moment later.
+    # Busy, broke off or restarting: with no other host, it may do better a moment later.
     return list(places)
 
 

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from rocm_pipeline.fleet import transport
 from rocm_pipeline.fleet.hosts import FleetConfig, Host, Preferences, default_preferences
 from rocm_pipeline.fleet.inventory import HostReport, Inventory, Place
 from rocm_pipeline.fleet.policy import (
+    ANSWER_FAULTS,
     DEAD_FAULTS,
     MODEL_FAULTS,
     BestModelFirst,
@@ -22,7 +23,7 @@ from rocm_pipeline.fleet.policy import (
     left_after,
 )
 from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
-from rocm_pipeline.records.journal import Intent, Journal, Received, Replay
+from rocm_pipeline.records.journal import CleanText, Intent, Journal, Received, Replay
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.store import StoreCorruptError
 
@@ -44,8 +45,8 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: str
-    system: str
-    prompt: str
+    system: CleanText
+    prompt: CleanText
     seed: int
     max_tokens: int = Field(gt=0)
     options: dict[Sampling, Any] = {}
@@ -80,14 +81,27 @@ class Failure:
     """One attempt of a request that got no answer."""
 
     attempt_id: str
-    host: str
-    model: str
+    place: Place
     outcome: Outcome
     error: str
+    tokens_in: int
+    tokens_out: int
+
+    @property
+    def model(self) -> str:
+        return self.place.model
+
+    @property
+    def digest(self) -> str:
+        return self.place.digest
+
+    @property
+    def host(self) -> str:
+        return self.place.host.url
 
     @property
     def words(self) -> str:
-        return f"{self.host} ({self.model}): {self.outcome.value}, {self.error}"
+        return f"{self.place.host.name} ({self.place.model}): {self.outcome.value}, {self.error}"
 
 
 class ChatFailedError(Exception):
@@ -98,8 +112,18 @@ class ChatFailedError(Exception):
         met = "; ".join(failure.words for failure in failures)
         super().__init__(f"no usable answer after {len(self.failures)} attempts: {met}")
 
+    @property
+    def unusable_answer(self) -> Failure | None:
+        """The last attempt in which a model did answer, only not usably; None when none did."""
+        answered = [failure for failure in self.failures if failure.outcome in ANSWER_FAULTS]
+        return answered[-1] if answered else None
+
     def __reduce__(self) -> tuple[type["ChatFailedError"], tuple[tuple[Failure, ...]]]:
         return ChatFailedError, (self.failures,)
+
+
+class NoHostError(UserError):
+    """No host answers with any model."""
 
 
 class NoModelError(UserError):
@@ -143,7 +167,7 @@ class Fleet:
         """Answer a request, from the journal when an equal one was answered before.
 
         `exclude_models` holds names or digests. Raises ChatFailedError when every attempt failed,
-        NoModelError when no model is left to ask, UserError when no host answers at all.
+        NoModelError when no model is left to ask, NoHostError when no host answers at all.
         """
         queued = time.time()
         places = self._places(request.role, exclude_models)
@@ -157,15 +181,13 @@ class Fleet:
                 attempt_id, answer = self._attempt(intent, place)
             if answer.outcome is Outcome.OK:
                 return _fresh(attempt_id, place, answer)
-            failures.append(
-                Failure(attempt_id, place.host.name, place.model, answer.outcome, answer.error)
-            )
+            failures.append(_failure(attempt_id, place, answer))
             _log.warning("%s", failures[-1].words)
-            self._note(place, answer)
-            remaining = left_after(place, answer.outcome, places)
-            if place in remaining:
+            places = left_after(place, answer.outcome, places)
+            if place in places and len(failures) < MAX_ATTEMPTS:
                 _pause(len(failures))
-            places = remaining
+            else:
+                self._note(place, answer)
         raise ChatFailedError(failures)
 
     def _places(self, role: str, exclude_models: Collection[str]) -> list[Place]:
@@ -243,8 +265,10 @@ class Fleet:
                 Received(outcome=Outcome.CANCELLED, error=type(error).__name__, t_done=time.time()),
             )
             raise
-        self._journal.finish(attempt_id, _received(answer))
-        return attempt_id, answer
+        received = _received(answer)
+        self._journal.finish(attempt_id, received)
+        # what is used is what was stored, redacted
+        return attempt_id, replace(answer, parts=[received.text or ""], error=received.error)
 
     def _note(self, place: Place, answer: Answer) -> None:
         if answer.outcome in DEAD_FAULTS:
@@ -299,6 +323,17 @@ def _fresh(attempt_id: str, place: Place, answer: Answer) -> ChatReply:
     )
 
 
+def _failure(attempt_id: str, place: Place, answer: Answer) -> Failure:
+    return Failure(
+        attempt_id=attempt_id,
+        place=place,
+        outcome=answer.outcome,
+        error=answer.error,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+    )
+
+
 def _pause(failed: int) -> None:
     # Jitter keeps several requests from coming back to a busy host in step.
     time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failed - 1) * random.uniform(0.5, 1.5))
@@ -317,8 +352,8 @@ def require_models(config: FleetConfig) -> None:
         raise _nothing_there(reports)
 
 
-def _nothing_there(reports: Sequence[HostReport]) -> UserError:
-    return UserError(
+def _nothing_there(reports: Sequence[HostReport]) -> NoHostError:
+    return NoHostError(
         "no Ollama server can be used: " + "; ".join(_complaint(report) for report in reports),
         where="fleet",
         fix="Start it (ollama serve) and pull a model, or correct fleet.yaml or OLLAMA_HOST.",

@@ -247,6 +247,7 @@ class _TooLateError(Exception):
 _FAULTS = (
     _TooLateError,
     httpx.HTTPError,
+    httpx.InvalidURL,
     ConnectionError,
     asyncio.TimeoutError,
     ollama.ResponseError,
@@ -265,7 +266,9 @@ def _explain(error: Exception, deadlines: Deadlines) -> tuple[Outcome, str]:
         case httpx.ConnectTimeout():
             return Outcome.UNREACHABLE, f"no connection within {deadlines.connect:g} s"
         case httpx.ConnectError() | ConnectionError():
-            return Outcome.UNREACHABLE, "it refuses connections, or its name is unknown"
+            return Outcome.UNREACHABLE, _why_unreachable(error)
+        case httpx.InvalidURL():
+            return Outcome.UNREACHABLE, f"its address is no URL ({_short(error)})"
         case httpx.TimeoutException() | asyncio.TimeoutError():
             return Outcome.TIMEOUT, "no answer in time"
         case httpx.TransportError():
@@ -274,6 +277,16 @@ def _explain(error: Exception, deadlines: Deadlines) -> tuple[Outcome, str]:
             return _outcome_of_status(error), _short(error)
         case _:
             return Outcome.SERVER_ERROR, f"it does not speak Ollama's protocol ({_short(error)})"
+
+
+def _why_unreachable(error: BaseException) -> str:
+    # The client hides its causes: it raises errors of its own "from None".
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return f"no TLS connection can be made ({_short(cause)})"
+    return "it refuses connections, or its name is unknown"
 
 
 def _outcome_of_status(error: ollama.ResponseError) -> Outcome:
@@ -289,6 +302,6 @@ def _outcome_of_status(error: ollama.ResponseError) -> Outcome:
     return Outcome.SERVER_ERROR
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:200] + "..."

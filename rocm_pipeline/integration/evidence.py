@@ -64,6 +64,11 @@ class OperatorEvidence(_Frozen):
         return "op-" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
+    def could_not_run(self) -> bool:
+        """Whether nothing failed for the one reason that is no fault: there is no PyTorch."""
+        return self.torch_version is None and self.status is Status.NOT_RUN
+
+    @property
     def failures(self) -> tuple[CheckRecord, ...]:
         """Checks that ran and did not pass."""
         fine = (Status.PASSED, Status.UNSUPPORTED, Status.NOT_RUN)

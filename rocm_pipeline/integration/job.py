@@ -1,7 +1,9 @@
 """What verification asks of the sandboxed process, and what that process says happened.
 
-Both ends read these models: the harness outside, and `inside/` in the sandbox. Arrays travel as
-`.npy` files: `/job/<case>/<tensor>.npy` in, `/box/<check>/<case>/<name>.npy` out.
+Both ends read these models: the harness outside, and `inside/` in the sandbox. Several packages can
+be asked about at once; `<n>` counts them. Arrays travel as `.npy` files: in as
+`/job/<n>/<case>/<tensor>.npy`, out as `/box/<n>/<check>/<case>/<call>_<output>.npy`; and what the
+kernels answered to that call as `/box/<n>/<check>.kernel/<case>/<call>_<output>.npy`.
 """
 
 from enum import Enum
@@ -11,9 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rocm_pipeline.lab.evidence import Status
 
-JOB_FILE = "job.json"
+JOBS_FILE = "jobs.json"
 RESULTS_FILE = "results.json"
+ANSWERS = ".kernel"
 MAX_MESSAGE = 2000
+MIN_TURNS = 2
+"""How often at least a public case's memory is used for a call with other values before its own."""
 
 Kind = Literal["public", "held out", "gradient"]
 
@@ -109,8 +114,6 @@ class Job(_Frozen):
     differentiable: bool
     cases: tuple[JobCase, ...]
     gradcheck: GradcheckJob | None
-    sentinels: tuple[int, ...]
-    """Numbers that a kernel stand-in writes; small integers, exact in every element type."""
     bad_calls: tuple[BadCall, ...]
     checks: tuple[Check, ...]
     seconds_per_check: float
@@ -119,10 +122,16 @@ class Job(_Frozen):
         return next(case for case in self.cases if case.id == id)
 
     def ways(self, case: JobCase) -> tuple[str, ...]:
-        """Return how the operator is called on `case` when a stand-in replaces the kernel."""
+        """Return the ways into the operator that must all lead to the kernel."""
         if case.kind == "held out":
             return ("plain",)
         return ("plain", "compiled") + ("differentiable",) * self.differentiable
+
+
+class Jobs(_Frozen):
+    """Everything that one start of the sandbox does."""
+
+    jobs: tuple[Job, ...]
 
 
 class Ended(str, Enum):

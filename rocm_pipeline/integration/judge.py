@@ -1,6 +1,5 @@
 """From what the sandboxed process left to verdicts; values are compared here, not there."""
 
-import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from rocm_pipeline.integration.evidence import CheckRecord
-from rocm_pipeline.integration.job import Check, CheckResult, Ended, Job, Kind
+from rocm_pipeline.integration.job import (
+    ANSWERS,
+    MIN_TURNS,
+    Check,
+    CheckResult,
+    Ended,
+    Job,
+    Kind,
+)
 from rocm_pipeline.integration.operator_cases import OperatorCase
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.numerics import Comparison, compare
-from rocm_pipeline.lab.sandbox import ResultRefused, read_result
+from rocm_pipeline.lab.sandbox import ResultRefused
+from rocm_pipeline.lab.sandbox.arrays import read_array
 from rocm_pipeline.targets.dtypes import Array, DType
-from rocm_pipeline.targets.spec import Target, Tolerance
+from rocm_pipeline.targets.spec import Calibration, Target, Tolerance
 
 MAX_ARRAY_BYTES = 64 << 20
 
@@ -68,14 +76,31 @@ class Judge:
 
     def _kernel_used(self) -> float:
         for case in self.cases:
-            for index, sentinel in enumerate(self.job.sentinels):
-                for way in self.job.ways(self.job.case(case.id)):
-                    for name, expected in case.outputs.items():
-                        array = self._read(Check.KERNEL_USED, case, f"{way}_{index}_{name}")
-                        _require_from_kernel(array, expected, sentinel, f"{way} call: {name}")
+            for way in self.job.ways(self.job.case(case.id)):
+                self._from_kernel(Check.KERNEL_USED, case, way)
         return 0.0
 
+    def _from_kernel(self, check: Check, case: OperatorCase, call: str) -> dict[str, Array]:
+        """Return what a call returned, which must be the kernel's answer to the last bit."""
+        where = f"the {call} call of {case.case.name}"
+        returned: dict[str, Array] = {}
+        for name in self.job.outputs:
+            path = f"{check.value}{ANSWERS}/{case.id}/{call}_{name}.npy"
+            try:
+                answer = read_array(self.box, path, MAX_ARRAY_BYTES)
+            except ResultRefused as error:
+                message = f"{where} never got '{name}' from the kernel ({error})"
+                raise _RefusedError(Status.CHEAT, message) from error
+            returned[name] = self._read(check, case, f"{call}_{name}")
+            _require_from_kernel(returned[name], answer, f"'{name}' of {where}")
+        return returned
+
     def _forward(self) -> float:
+        for case in self._of_kind("public"):
+            for turn in range(MIN_TURNS):
+                returned = self._from_kernel(Check.FORWARD, case, f"turn{turn}")
+                if turn == 0:
+                    self._still_there(case, returned)
         for case in self._of_kind("public", "held out"):
             for name, before in case.inputs.items():
                 after = self._read(Check.FORWARD, case, f"kept_{name}")
@@ -84,6 +109,13 @@ class Judge:
                         Status.POLICY_VIOLATION, f"the operator changed its input '{name}'"
                     )
         return self._outputs(Check.FORWARD, ("public", "held out"))
+
+    def _still_there(self, case: OperatorCase, first: dict[str, Array]) -> None:
+        for name, array in first.items():
+            if self._read(Check.FORWARD, case, f"later_{name}").tobytes() != array.tobytes():
+                raise _RefusedError(
+                    Status.CHEAT, f"later calls changed '{name}' of an earlier call"
+                )
 
     def _equivalent(self) -> float:
         """Both sides may be off by one tolerance from the exact value."""
@@ -110,7 +142,7 @@ class Judge:
 
     def _forward_value(self, case: OperatorCase, name: str) -> Array:
         try:
-            return self._read(Check.FORWARD, case, name)
+            return self._read(Check.FORWARD, case, f"plain_{name}")
         except _RefusedError as refused:
             raise _RefusedError(
                 Status.NOT_RUN, "the operator gave no values to compare"
@@ -119,9 +151,10 @@ class Judge:
     def _outputs(self, check: Check, kinds: Iterable[Kind]) -> float:
         worst = 0.0
         for case in self._of_kind(*kinds):
+            returned = self._from_kernel(check, case, "plain")
             for name, expected in case.outputs.items():
                 dtype = self._dtype(name, case)
-                actual = self._read(check, case, name)
+                actual = returned[name]
                 verdict = compare(name, actual, expected, dtype, self.target.tolerance.get(dtype))
                 worst = max(worst, _ratio(verdict, case.case.name))
         return worst
@@ -162,13 +195,9 @@ class Judge:
     def _read(self, check: Check, case: OperatorCase, name: str) -> Array:
         path = f"{check.value}/{case.id}/{name}.npy"
         try:
-            content = read_result(self.box, path, MAX_ARRAY_BYTES)
-            array = np.load(io.BytesIO(content), allow_pickle=False)
-        except (ResultRefused, ValueError, EOFError, OSError) as error:
+            return read_array(self.box, path, MAX_ARRAY_BYTES)
+        except ResultRefused as error:
             raise _RefusedError(Status.CRASHED, f"no usable array {path} ({error})") from error
-        if not isinstance(array, np.ndarray):
-            raise _RefusedError(Status.CRASHED, f"{path} holds no array")
-        return array
 
 
 def gradient_tolerance(dtype: DType, expected: Array) -> Tolerance:
@@ -177,21 +206,24 @@ def gradient_tolerance(dtype: DType, expected: Array) -> Tolerance:
     return Tolerance(
         absolute=GRADIENT_ERROR[dtype] * largest,
         relative=0.0,
-        calibration="roundings of the element type, relative to the largest gradient",
+        calibration=Calibration(
+            how="roundings of the element type, relative to the largest gradient"
+        ),
     )
 
 
-def _require_from_kernel(array: Array, expected: Array, sentinel: int, what: str) -> None:
-    if array.shape != expected.shape:
-        raise _RefusedError(
-            Status.WRONG_SHAPE, f"{what} has shape {array.shape}, not {expected.shape}"
-        )
-    other = int((array != sentinel).sum())
-    if other:
+def _require_from_kernel(array: Array, answer: Array, what: str) -> None:
+    if array.shape != answer.shape or array.dtype != answer.dtype:
         raise _RefusedError(
             Status.CHEAT,
-            f"{what} is not what the kernel wrote ({other} of {array.size} elements differ when "
-            "a stand-in takes the kernel's place)",
+            f"{what} is not what the kernel wrote ({array.dtype}{array.shape}, and the kernel "
+            f"wrote {answer.dtype}{answer.shape})",
+        )
+    if array.tobytes() != answer.tobytes():
+        other = int((array != answer).sum())
+        raise _RefusedError(
+            Status.CHEAT,
+            f"{what} is not what the kernel wrote ({other} of {array.size} elements differ)",
         )
 
 

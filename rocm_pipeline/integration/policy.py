@@ -28,11 +28,13 @@ _BUILTINS = {
 _ORDINARY_METHODS = {"copy", "math", "random", "select", "signal", "trace", "typing"}
 _STDLIB = set(sys.stdlib_module_names) - _ORDINARY_METHODS
 _REACHES_OUT = {
-    "Library", "classes", "compile", "define", "distributed", "dump", "from_file", "fx", "hub",
-    "impl", "jit", "lib", "load", "load_library", "monkeypatch", "numpy", "onnx", "overrides",
-    "package", "save", "serialization", "storage", "testing", "tofile", "untyped_storage", "utils",
+    "Library", "backends", "classes", "compile", "define", "distributed", "dump", "from_file", "fx",
+    "hub", "impl", "jit", "lib", "load", "load_library", "manual_seed", "monkeypatch", "numpy",
+    "onnx", "overrides", "package", "save", "serialization", "storage", "testing", "tofile",
+    "untyped_storage", "use_deterministic_algorithms", "utils",
 }  # fmt: skip
-"""Attributes of PyTorch that lead to files, other code or its own machinery."""
+"""Attributes of PyTorch that lead to files, other code, its settings or its own machinery; so do
+those that begin with `set_`."""
 
 _FORBIDDEN_STATEMENTS: dict[type[ast.AST], str] = {
     ast.ClassDef: "defines a class",
@@ -102,7 +104,8 @@ def _attribute(node: ast.Attribute, name: str) -> Iterator[_Violation]:
 
 def _reaches_out(name: str) -> bool:
     private = name.startswith("_") and name != "_check"
-    return private or name in _STDLIB or name in _REACHES_OUT
+    setting = name.startswith("set_") and name != "set_materialize_grads"
+    return private or setting or name in _STDLIB or name in _REACHES_OUT
 
 
 def _names(tree: ast.Module) -> Iterator[_Violation]:
@@ -183,9 +186,9 @@ def library_calls(target: Target) -> frozenset[str]:
 
 def _parameters(function: ast.FunctionDef) -> tuple[str, ...]:
     arguments = function.args
-    extra = [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra]
-    return tuple(argument.arg for argument in every)
+    extra = [f"*{a.arg}" for a in (arguments.vararg, arguments.kwarg) if a is not None]
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return (*(argument.arg for argument in every), *extra)
 
 
 def _is_custom_op(decorator: ast.expr, operator: str) -> bool:

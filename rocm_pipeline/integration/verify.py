@@ -1,11 +1,10 @@
-"""Verification of an operator package: everything of it runs in the sandbox, or not at all."""
+"""Verification of operator packages: everything of them runs in the sandbox, or not at all."""
 
 import secrets
 import tempfile
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 
 import numpy as np
 from pydantic import ValidationError
@@ -14,7 +13,7 @@ from rocm_pipeline.integration import policy
 from rocm_pipeline.integration.evidence import CheckRecord, OperatorEvidence
 from rocm_pipeline.integration.interpreter import LIMITS, interpreter, torch_version
 from rocm_pipeline.integration.job import (
-    JOB_FILE,
+    JOBS_FILE,
     NEEDS_BACKWARD,
     RESULTS_FILE,
     Check,
@@ -22,6 +21,7 @@ from rocm_pipeline.integration.job import (
     GradcheckJob,
     Job,
     JobCase,
+    Jobs,
     Results,
     ends_the_run,
 )
@@ -45,7 +45,17 @@ HOW_TO_ADD_TORCH = "PyTorch is not installed; run `pip install 'rocm-pipeline[to
 
 _MODULE = "rocm_pipeline.integration.inside.run"
 _MAX_RESULTS = 1 << 20
-_SENTINELS = range(17, 120)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One package to verify, with the build of its kernels for the CPU."""
+
+    package: OperatorPackage
+    target: Target
+    libraries: TorchLibrary
+    only: Collection[Check] = tuple(Check)
+    """Checks to make; the others are NOT_RUN."""
 
 
 def verify(
@@ -63,22 +73,57 @@ def verify(
     Inputs are drawn from `seed`, by default a fresh secret one. Without PyTorch in this
     environment everything that would run is NOT_RUN, as is what `only` leaves out.
     """
+    subject = Subject(package, target, libraries, only)
+    (found,) = verify_all([subject], sandbox, seed=seed, seconds_per_check=seconds_per_check)
+    return found
+
+
+def verify_all(
+    subjects: Sequence[Subject],
+    sandbox: Sandbox,
+    *,
+    seed: int | None = None,
+    seconds_per_check: float = SECONDS_PER_CHECK,
+) -> tuple[OperatorEvidence, ...]:
+    """Verify several packages in one start of the sandbox, because PyTorch takes seconds to load.
+
+    They cannot change each other's results; one that ends the whole run ends it for those after.
+    """
     seed = secrets.randbits(63) if seed is None else seed
     version = torch_version()
-    records = _static(package, target)
-    if version is not None and not records[Check.POLICY].message:
-        cases = operator_cases(target, seed)
-        job = make_job(package, target, cases, seed, seconds_per_check, only)
-        records |= _dynamic(package, target, job, cases, libraries, sandbox)
-    reason = _why_not_run(version, records[Check.POLICY])
-    return OperatorEvidence(
-        target=target.name,
-        candidate=package.candidate,
-        package_sha256=package.sha256,
-        seed=seed,
-        torch_version=version,
-        checks=tuple(records.get(check, _not_run(check, reason)) for check in Check),
-    )
+    static = [_static(subject.package, subject.target) for subject in subjects]
+    runs = [
+        _Run(subject, make_job(subject, cases, seconds_per_check), tuple(cases))
+        for subject, records in zip(subjects, static, strict=True)
+        if version is not None and not records[Check.POLICY].message
+        for cases in [operator_cases(subject.target, seed)]
+    ]
+    dynamic = iter(_dynamic(runs, sandbox))
+    found: list[OperatorEvidence] = []
+    for subject, records in zip(subjects, static, strict=True):
+        reason = _why_not_run(version, records[Check.POLICY])
+        ran = version is not None and not records[Check.POLICY].message
+        every = records | next(dynamic) if ran else records
+        found.append(
+            OperatorEvidence(
+                target=subject.target.name,
+                candidate=subject.package.candidate,
+                package_sha256=subject.package.sha256,
+                seed=seed,
+                torch_version=version,
+                checks=tuple(every.get(check, _not_run(check, reason)) for check in Check),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A package that keeps the policy, with what is asked of it."""
+
+    subject: Subject
+    job: Job
+    cases: tuple[OperatorCase, ...]
 
 
 def _static(package: OperatorPackage, target: Target) -> dict[Check, CheckRecord]:
@@ -106,32 +151,25 @@ def _why_not_run(version: str | None, policy_record: CheckRecord) -> str:
     return "not asked for, or the target gives no case for it"
 
 
-def _dynamic(
-    package: OperatorPackage,
-    target: Target,
-    job: Job,
-    cases: list[OperatorCase],
-    libraries: TorchLibrary,
-    sandbox: Sandbox,
-) -> dict[Check, CheckRecord]:
+def _dynamic(runs: list[_Run], sandbox: Sandbox) -> list[dict[Check, CheckRecord]]:
+    if not runs:
+        return []
     with tempfile.TemporaryDirectory(prefix="operator-") as folder, temporary_box() as box:
-        readonly = _write_inputs(Path(folder), package, job, cases, libraries)
-        completed = _run(job, box, readonly, sandbox)
-        judge = Judge(target, job, tuple(cases), box)
-        results = _results(box, job)
-        records = {result.check: judge.record(result) for result in results}
-    return records | _unreached(job, results, completed)
+        readonly = _write_inputs(Path(folder), runs)
+        completed = _run(runs, box, readonly, sandbox)
+        return [_records(run, box / str(index), completed) for index, run in enumerate(runs)]
 
 
-def make_job(
-    package: OperatorPackage,
-    target: Target,
-    cases: list[OperatorCase],
-    seed: int,
-    seconds: float,
-    only: Collection[Check] = tuple(Check),
-) -> Job:
+def _records(run: _Run, box: Path, completed: Completed) -> dict[Check, CheckRecord]:
+    judge = Judge(run.subject.target, run.job, run.cases, box)
+    results = _results(box, run.job)
+    records = {result.check: judge.record(result) for result in results}
+    return records | _unreached(run.job, results, completed)
+
+
+def make_job(subject: Subject, cases: list[OperatorCase], seconds: float) -> Job:
     """Say what the sandboxed process shall do."""
+    package, target = subject.package, subject.target
     pytorch = target.pytorch
     return Job(
         name=target.name,
@@ -146,9 +184,8 @@ def make_job(
             for case in cases
         ),
         gradcheck=_gradcheck_job(target, cases),
-        sentinels=tuple(Random(seed).sample(_SENTINELS, 2)),
         bad_calls=bad_calls(target),
-        checks=tuple(check for check in _checks_to_run(target, cases) if check in only),
+        checks=tuple(check for check in _checks_to_run(target, cases) if check in subject.only),
         seconds_per_check=seconds,
     )
 
@@ -174,22 +211,21 @@ def _gradcheck_job(target: Target, cases: list[OperatorCase]) -> GradcheckJob | 
     return None
 
 
-def _write_inputs(
-    folder: Path,
-    package: OperatorPackage,
-    job: Job,
-    cases: list[OperatorCase],
-    libraries: TorchLibrary,
-) -> dict[str, Path]:
+def _write_inputs(folder: Path, runs: list[_Run]) -> dict[str, Path]:
     """Write what the run reads below `folder`; return where it is seen inside."""
     places = {f"/{name}": folder / name for name in ("job", "packages", "libraries")}
     for place in places.values():
         place.mkdir()
-    package.write(folder / "packages")
-    write_libraries(libraries, folder / "libraries")
-    (folder / "job" / JOB_FILE).write_text(job.model_dump_json(), encoding="utf-8")
-    for case in cases:
-        _write_arrays(folder / "job" / case.id, case)
+    jobs = Jobs(jobs=tuple(run.job for run in runs))
+    (folder / "job" / JOBS_FILE).write_text(jobs.model_dump_json(), encoding="utf-8")
+    for index, run in enumerate(runs):
+        job, packages, libraries = (place / str(index) for place in places.values())
+        for place in (job, packages, libraries):
+            place.mkdir()
+        run.subject.package.write(packages)
+        write_libraries(run.subject.libraries, libraries)
+        for case in run.cases:
+            _write_arrays(job / case.id, case)
     return places
 
 
@@ -199,14 +235,15 @@ def write_libraries(libraries: TorchLibrary, folder: Path) -> None:
     (folder / "kernel.so").write_bytes(libraries.kernels)
 
 
-def _run(job: Job, box: Path, readonly: dict[str, Path], sandbox: Sandbox) -> Completed:
+def _run(runs: list[_Run], box: Path, readonly: dict[str, Path], sandbox: Sandbox) -> Completed:
     python = interpreter()
+    longest = 2 * max(run.job.seconds_per_check for run in runs)
     return sandbox.run(
         python.argv(_MODULE),
         box=box,
         readonly={**python.readonly, **readonly},
-        environment={**python.environment, "ROCM_PIPELINE_EMULATOR": "/libraries"},
-        limits=replace(LIMITS, wall_seconds=job.seconds_per_check * 2 + LIMITS.wall_seconds),
+        environment=python.environment,
+        limits=replace(LIMITS, wall_seconds=longest + LIMITS.wall_seconds),
     )
 
 
@@ -220,7 +257,7 @@ def _write_arrays(folder: Path, case: OperatorCase) -> None:
 def _results(box: Path, job: Job) -> tuple[CheckResult, ...]:
     """Read what the run says; what does not fit the job is as good as nothing."""
     try:
-        content = read_result(box, RESULTS_FILE, _MAX_RESULTS)
+        content = read_result(box.parent, f"{box.name}/{RESULTS_FILE}", _MAX_RESULTS)
         results = Results.model_validate_json(content).results
     except (ResultRefused, ValidationError):
         return ()

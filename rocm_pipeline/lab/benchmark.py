@@ -46,7 +46,8 @@ def compare(
     analysis_refused: str,
 ) -> Benchmark:
     """Put the chosen kernel beside the baseline that the same harness judged."""
-    measured = evidence.tier is not None and evidence.tier >= Tier.T3
+    ran = evidence.tier is not None and evidence.tier >= Tier.T3
+    measured = ran and evidence.status is Status.PASSED
     return Benchmark(
         target=candidate.target,
         kernel_id=candidate.id,

@@ -1,7 +1,7 @@
 """Compiled kernels by the content they were made from.
 
-One file an entry. An entry that is damaged (a killed disk, an old format) reads as absent, so
-the worst that can happen is one more compilation.
+One file an entry. An entry that is damaged (a killed disk, an old format) or stands in another's
+place reads as absent, so the worst that can happen is one more compilation.
 """
 
 import os
@@ -19,9 +19,11 @@ class BuildCache:
     def get(self, key: str) -> bytes | None:
         """Return the content stored under `key` (a hex digest), or None."""
         try:
-            return zlib.decompress(self._path(key).read_bytes())
+            entry = zlib.decompress(self._path(key).read_bytes())
         except (OSError, zlib.error):
             return None
+        name = key.encode()
+        return entry[len(name) :] if entry.startswith(name) else None
 
     def put(self, key: str, content: bytes) -> None:
         """Store `content` under `key`; readers see the whole entry or none."""
@@ -30,7 +32,7 @@ class BuildCache:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                stream.write(zlib.compress(content, level=1))
+                stream.write(zlib.compress(key.encode() + content, level=1))
                 stream.flush()
                 os.fsync(stream.fileno())
             Path(name).replace(path)

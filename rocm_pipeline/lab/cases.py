@@ -1,12 +1,13 @@
 """Cases the harness runs a candidate on, and the values of their inputs.
 
-Public cases come with the target. Held-out cases are drawn after the candidate is known, from a
-secret seed, so that no candidate can be written for them.
+Public cases come with the target. All others are drawn after the candidate is known, from a
+secret seed, so that no candidate can be written for them: small ones of awkward sizes, ones as
+large as those that are timed, and the timed ones themselves with new values.
 """
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
@@ -16,12 +17,18 @@ from rocm_pipeline.targets.dtypes import Array, DType
 from rocm_pipeline.targets.expressions import evaluate
 from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Symbol, Target
 
-Origin = Literal["public", "held out", "agent"]
+Origin = Literal["public", "held out", "agent", "repeat", "large", "timed"]
 
-AWKWARD = (1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 251, 256, 257)
-"""Sizes at which kernels break: one, primes, and both sides of wave, vector and block sizes."""
+AWKWARD = (0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 128, 129, 251, 257)
+"""Sizes at which kernels break: none, one, primes, both sides of wave, vector and block sizes."""
 MAX_HELD_OUT = 12
 _DRAWS = 400
+_REPEAT_SHARE = 8
+"""A repeated case is executed four times, so it gets this part of the operations of the others."""
+_LARGE_SHARE = 4
+"""The same for a case that is large in one symbol; above it, only some blocks are executed."""
+_SMALL = 64
+"""Largest size of the other symbols where one is as large as when it is timed."""
 _POISON = 0xFF
 """Every byte of outputs and workspace before a run; all-ones is a NaN in every float type."""
 
@@ -52,10 +59,65 @@ def held_out_trials(target: Target, seed: int) -> list[Trial]:
     chosen = variants[:MAX_HELD_OUT]
     while len(chosen) < 6:
         chosen.append(rng.choice(variants))
-    return [
-        Trial(_draw_case(target, dtypes, choices, rng), "held out", rng.getrandbits(63))
-        for dtypes, choices in chosen
-    ]
+    scales = rng.sample(target.scales, len(target.scales))
+    trials: list[Trial] = []
+    for i, (dtypes, choices) in enumerate(chosen):
+        fixed = {**choices, **(_smallest(target, rng) if i == 0 else {})}
+        scale = scales[i % len(scales)]
+        case = _draw_case(target, dtypes, fixed, scale, rng, target.emulation_operations)
+        trials.append(Trial(case, "held out", rng.getrandbits(63)))
+    return trials
+
+
+def repeat_trial(target: Target, seed: int) -> Trial:
+    """Draw a small case, to be run again: in other order, at other addresses, after others."""
+    rng = random.Random(f"repeat {seed}")
+    dtypes, choices = rng.choice(_variants(target))
+    budget = max(target.emulation_operations // _REPEAT_SHARE, _least_operations(target))
+    case = _draw_case(target, dtypes, choices, rng.choice(target.scales), rng, budget)
+    return Trial(case, "repeat", rng.getrandbits(63))
+
+
+def large_trials(target: Target, seed: int) -> list[Trial]:
+    """Draw cases as large as the timed ones: in each symbol in turn, then between in all.
+
+    A kernel that does something else above some size of one symbol, or above the public sizes of
+    all, meets them. They may exceed `emulation_operations` (see `fits`).
+    """
+    rng = random.Random(f"large {seed}")
+    ranged = [name for name, symbol in target.symbols.items() if symbol.choices is None]
+    cases = [_large_case(target, name, rng) for name in ranged]
+    if ranged:
+        cases.append(_between(target, ranged, rng))
+    return [Trial(case, "large", rng.getrandbits(63)) for case in cases]
+
+
+def timed_trials(target: Target, seed: int) -> list[Trial]:
+    """Return the timing cases, each with a new seed for its values."""
+    rng = random.Random(f"timed {seed}")
+    return [Trial(case, "timed", rng.getrandbits(63)) for case in target.timing_cases]
+
+
+def fits(target: Target, case: Case) -> bool:
+    """Say whether a large case is small enough to be executed whole, of which there are several."""
+    return target.work_of(case)[1] <= target.emulation_operations // _LARGE_SHARE
+
+
+def reduced(target: Target, trial: Trial) -> Trial:
+    """Halve the largest sizes of a trial until it can be executed whole."""
+    case = trial.case
+    while not fits(target, case):
+        sizes = {
+            name: value
+            for name, value in case.symbols.items()
+            if target.symbols[name].choices is None and value // 2 >= target.symbols[name].min
+        }
+        if not sizes:
+            break
+        largest = max(sizes, key=lambda name: sizes[name])
+        symbols = {**case.symbols, largest: sizes[largest] // 2}
+        case = case.model_copy(update={"symbols": symbols})
+    return replace(trial, case=case)
 
 
 def agent_trials(cases: Sequence[Case], seed: int) -> list[Trial]:
@@ -93,10 +155,12 @@ def draw_tensor(target: Target, tensor: BoundTensor, case: Case, rng: np.random.
     if spec.values == "integers":
         below = evaluate(spec.below or "2", case.symbols)
         return rng.integers(0, max(1, below), tensor.shape).astype(tensor.dtype.numpy)
-    drawn = (
-        rng.standard_normal(tensor.shape) if spec.values == "normal" else rng.random(tensor.shape)
-    )
-    return (drawn * case.scale).astype(tensor.dtype.numpy)
+    # twice as fast in float32, and the sizes that are timed hold millions
+    wide = np.float64 if tensor.dtype is DType.FLOAT64 else np.float32
+    draw = rng.standard_normal if spec.values == "normal" else rng.random
+    drawn = draw(tensor.shape, dtype=wide)
+    drawn *= case.scale
+    return drawn.astype(tensor.dtype.numpy, copy=False)
 
 
 def poisoned(shape: Sequence[int], dtype: DType) -> Array:
@@ -125,25 +189,79 @@ def _variants(target: Target) -> list[tuple[dict[str, DType], dict[str, int]]]:
     ]
 
 
+def _smallest(target: Target, rng: random.Random) -> dict[str, int]:
+    """One symbol at the smallest size it may have, zero where the target allows an empty tensor."""
+    ranged = {name: s.min for name, s in target.symbols.items() if s.choices is None}
+    return dict([rng.choice(list(ranged.items()))]) if ranged else {}
+
+
+def _least_operations(target: Target) -> int:
+    smallest = {name: min(s.choices or (s.min,)) for name, s in target.symbols.items()}
+    case = target.public_cases[0].model_copy(update={"symbols": smallest})
+    return target.work_of(case)[1] * _REPEAT_SHARE
+
+
 def _draw_case(
-    target: Target, dtypes: dict[str, DType], choices: dict[str, int], rng: random.Random
+    target: Target,
+    dtypes: dict[str, DType],
+    fixed: dict[str, int],
+    scale: float,
+    rng: random.Random,
+    budget: int,
 ) -> Case:
     for attempt in range(_DRAWS):
         symbols = {
-            name: choices[name] if name in choices else _draw_size(symbol, attempt, rng)
+            name: fixed[name] if name in fixed else _draw_size(symbol, attempt, rng)
             for name, symbol in target.symbols.items()
         }
         case = Case(
             symbols=symbols,
             dtypes=dtypes,
             scalars={name: rng.choice(s.values) for name, s in target.scalars.items()},
-            scale=rng.choice(target.scales),
+            scale=scale,
         )
-        if target.work_of(case)[1] <= target.emulation_operations:
+        if target.work_of(case)[1] <= budget:
             return case
-    raise ValueError(
-        f"target {target.name}: no case found within {target.emulation_operations} operations"
-    )
+    raise ValueError(f"target {target.name}: no case found within {budget} operations")
+
+
+def _large_case(target: Target, name: str, rng: random.Random) -> Case:
+    """A timed case with all but `name` made small, and `name` as timed or up to a quarter above."""
+    timed = rng.choice(target.timing_cases)
+    top = max(case.symbols[name] for case in target.timing_cases)
+    above = min(target.symbols[name].max or top, top + top // 4)
+    size = rng.choice((timed.symbols[name], rng.randint(top, above)))
+    case = timed
+    for attempt in range(_DRAWS):
+        most = max(1, _SMALL >> (attempt // 25))
+        symbols = {
+            other: _draw_small(symbol, timed.symbols[other], most, rng)
+            for other, symbol in target.symbols.items()
+        }
+        case = timed.model_copy(update={"symbols": {**symbols, name: size}})
+        if fits(target, case):
+            break
+    return case
+
+
+def _draw_small(symbol: Symbol, timed: int, most: int, rng: random.Random) -> int:
+    if symbol.choices is not None:
+        return timed
+    low = max(symbol.min, 1)
+    return rng.randint(low, max(low, min(most, timed)))
+
+
+def _between(target: Target, ranged: Sequence[str], rng: random.Random) -> Case:
+    """A timed case with every size between the public and the timed ones, even by ratio."""
+    timed = rng.choice(target.timing_cases)
+    symbols = dict(timed.symbols)
+    for name in ranged:
+        low = max(1, *(case.symbols[name] for case in target.public_cases))
+        high = max(timed.symbols[name], 1)
+        if low < high:
+            symbols[name] = round(low * (high / low) ** rng.random())
+    scale = rng.choice(target.scales)
+    return timed.model_copy(update={"symbols": symbols, "scale": scale})
 
 
 def _draw_size(symbol: Symbol, attempt: int, rng: random.Random) -> int:

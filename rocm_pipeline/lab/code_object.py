@@ -4,15 +4,19 @@ The metadata is a msgpack document in the ELF note "AMDGPU" (LLVM, "User Guide f
 Backend", code object V5 metadata).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
+from struct import error as StructError  # noqa: N812
 from typing import Any
 
 import msgpack
 from elftools.common.exceptions import ELFError
+from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+
+from rocm_pipeline.errors import one_line
+from rocm_pipeline.lab.source_hash import carried_hash
 
 _MACHINE_MASK = 0xFF
 _MACHINES = {
@@ -26,8 +30,18 @@ _MACHINES = {
 """EF_AMDGPU_MACH values of the ELF header's flags (LLVM, `BinaryFormat/ELF.h`)."""
 
 
+MAX_BYTES = 64 << 20
+MAX_HEADERS = 1000
+MAX_KERNELS = 1000
+_LARGEST = 1 << 31
+"""No count, size or offset in the metadata of a kernel is larger."""
+
+
 class CodeObjectError(ValueError):
     """The bytes are not a code object with AMDGPU metadata."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__(one_line(f"not an AMDGPU code object: {reason}"))
 
 
 @dataclass(frozen=True)
@@ -65,11 +79,12 @@ class KernelMetadata:
 
 @dataclass(frozen=True)
 class CodeObject:
-    """The architecture, kernels and defined symbols of a code object."""
+    """The architecture and kernels of a code object, and the hash of the source it was made of."""
 
     architecture: str
     kernels: tuple[KernelMetadata, ...]
-    symbols: frozenset[str]
+    source_sha256: str
+    """What the linker wrote; "" when the object carries no hash, or more than one."""
 
     def kernel(self, name: str) -> KernelMetadata | None:
         return next((kernel for kernel in self.kernels if kernel.name == name), None)
@@ -77,20 +92,45 @@ class CodeObject:
 
 def read_code_object(content: bytes) -> CodeObject:
     """Read a linked code object; raises `CodeObjectError` when it is none."""
+    if len(content) > MAX_BYTES:
+        raise CodeObjectError(f"{len(content)} bytes")
     try:
         elf = ELFFile(BytesIO(content))
+        _check_headers(elf, len(content))
         machine = int(elf["e_flags"]) & _MACHINE_MASK
-        document = _metadata(elf)
-        kernels = tuple(_kernel(entry) for entry in document["amdhsa.kernels"])
-        symbols = frozenset(_symbols(elf))
-    except (ELFError, KeyError, TypeError, ValueError, msgpack.exceptions.UnpackException) as error:
-        raise CodeObjectError(f"not an AMDGPU code object: {error}") from error
-    return CodeObject(_MACHINES.get(machine, hex(machine)), kernels, symbols)
+        entries = _metadata(elf)["amdhsa.kernels"]
+        if not isinstance(entries, list) or len(entries) > MAX_KERNELS:
+            raise ValueError("no list of kernels")
+        kernels = tuple(_kernel(entry) for entry in entries)
+        source_sha256 = carried_hash(content)
+    except _MALFORMED as error:
+        raise CodeObjectError(str(error) or type(error).__name__) from error
+    return CodeObject(_MACHINES.get(machine, hex(machine)), kernels, source_sha256)
+
+
+_MALFORMED = (
+    *(ELFError, ConstructError, msgpack.exceptions.UnpackException, StructError),
+    *(ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, OverflowError),
+)
+"""What pyelftools and msgpack raise on bytes that are not what their headers say."""
+
+
+def _check_headers(elf: Any, size: int) -> None:
+    """Refuse headers that claim more than the file holds: pyelftools believes every count."""
+    if elf.num_sections() > MAX_HEADERS or elf.num_segments() > MAX_HEADERS:
+        raise ValueError("too many headers")
+    for segment in elf.iter_segments():
+        if segment["p_offset"] + segment["p_filesz"] > size:
+            raise ValueError("a segment beyond the end")
+    for section in elf.iter_sections():
+        is_in_file = section["sh_type"] != "SHT_NOBITS"
+        if is_in_file and section["sh_offset"] + section["sh_size"] > size:
+            raise ValueError("a section beyond the end")
 
 
 def _metadata(elf: Any) -> dict[str, Any]:
     for segment in elf.iter_segments("PT_NOTE"):
-        for note in segment.iter_notes():
+        for note in islice(segment.iter_notes(), MAX_HEADERS):
             if note["n_name"] == "AMDGPU":
                 raw = note["n_desc"]
                 # pyelftools decodes the payload of notes it does not know as latin-1.
@@ -98,37 +138,45 @@ def _metadata(elf: Any) -> dict[str, Any]:
     raise ValueError("no AMDGPU note")
 
 
-def _symbols(elf: Any) -> Iterator[str]:
-    for section in elf.iter_sections():
-        if isinstance(section, SymbolTableSection):
-            for symbol in section.iter_symbols():
-                if symbol["st_shndx"] != "SHN_UNDEF":
-                    yield symbol.name
-
-
 def _kernel(entry: dict[str, Any]) -> KernelMetadata:
-    explicit = (a for a in entry.get(".args", ()) if not a[".value_kind"].startswith("hidden_"))
+    explicit = (
+        a for a in entry.get(".args", ()) if not _text(a, ".value_kind").startswith("hidden_")
+    )
     return KernelMetadata(
-        name=entry[".name"],
+        name=_text(entry, ".name"),
         arguments=tuple(_argument(a, index) for index, a in enumerate(explicit)),
-        vgprs=entry[".vgpr_count"],
-        agprs=entry.get(".agpr_count", 0),
-        sgprs=entry[".sgpr_count"],
-        lds_bytes=entry[".group_segment_fixed_size"],
-        scratch_bytes=entry[".private_segment_fixed_size"],
-        dynamic_stack=entry.get(".uses_dynamic_stack", False),
-        vgpr_spills=entry.get(".vgpr_spill_count", 0),
-        sgpr_spills=entry.get(".sgpr_spill_count", 0),
-        kernarg_bytes=entry[".kernarg_segment_size"],
-        max_workgroup=entry[".max_flat_workgroup_size"],
-        wave=entry[".wavefront_size"],
+        vgprs=_number(entry, ".vgpr_count"),
+        agprs=_number(entry, ".agpr_count", 0),
+        sgprs=_number(entry, ".sgpr_count"),
+        lds_bytes=_number(entry, ".group_segment_fixed_size"),
+        scratch_bytes=_number(entry, ".private_segment_fixed_size"),
+        dynamic_stack=bool(entry.get(".uses_dynamic_stack", False)),
+        vgpr_spills=_number(entry, ".vgpr_spill_count", 0),
+        sgpr_spills=_number(entry, ".sgpr_spill_count", 0),
+        kernarg_bytes=_number(entry, ".kernarg_segment_size"),
+        max_workgroup=_number(entry, ".max_flat_workgroup_size"),
+        wave=_number(entry, ".wavefront_size"),
     )
 
 
 def _argument(entry: dict[str, Any], index: int) -> KernelArgument:
     return KernelArgument(
-        name=entry.get(".name", f"parameter {index}"),
-        offset=entry[".offset"],
-        size=entry[".size"],
-        kind=entry[".value_kind"],
+        name=_text(entry, ".name", f"parameter {index}"),
+        offset=_number(entry, ".offset"),
+        size=_number(entry, ".size"),
+        kind=_text(entry, ".value_kind"),
     )
+
+
+def _number(entry: dict[str, Any], key: str, absent: int | None = None) -> int:
+    value = entry.get(key, absent)
+    if type(value) is not int or not 0 <= value <= _LARGEST:
+        raise ValueError(f"{key} is no number")
+    return value
+
+
+def _text(entry: dict[str, Any], key: str, absent: str | None = None) -> str:
+    value = entry.get(key, absent)
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is no text")
+    return value

@@ -34,8 +34,17 @@ class Status(str, Enum):
     NOT_RUN = "NOT_RUN"
 
 
+NOT_FAILED = (Status.PASSED, Status.NOT_RUN, Status.UNSUPPORTED, Status.INCONCLUSIVE)
+"""States that show nothing wrong. Only the first shows that something is right."""
+
+
 class Tier(IntEnum):
-    """How far a candidate got; printed wherever it is shown."""
+    """How far a candidate got; printed wherever it is shown.
+
+    T0 to T4 are steps, and `Evidence` names the highest one reached. T5 is no step above T4: it is
+    said of evidence of any tier whose figures another process reproduced, so `Evidence` cannot
+    claim it of itself (see `rocm_pipeline.bundle`).
+    """
 
     T0 = 0
     """Parsed: source, launch plan and policy are in order."""
@@ -56,7 +65,8 @@ class Tier(IntEnum):
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Python's NaN compares as false with every limit, so it would pass all of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Finding(_Frozen):
@@ -126,14 +136,18 @@ class CaseRecord(_Frozen):
     """One execution of a candidate on one case."""
 
     case: Case
-    origin: Literal["public", "held out", "agent"]
+    origin: Literal["public", "held out", "agent", "repeat", "large", "timed"]
     seed: int
     wave: Literal[32, 64]
     lane_order: Literal["forward", "reverse"]
     status: Status
-    max_absolute_error: float | None = None
-    worst_ratio: float | None = None
+    max_absolute_error: float | None = Field(default=None, ge=0)
+    worst_ratio: float | None = Field(default=None, ge=0)
     """Largest error over what the tolerance allows there; at most 1 in a pass."""
+    elements: int | None = None
+    """Output elements that were compared."""
+    blocks: int | None = None
+    """Blocks of the last launch that ran and were judged; None where all did."""
     findings: tuple[Finding, ...] = ()
 
     @model_validator(mode="after")
@@ -154,6 +168,12 @@ class ControlRecord(_Frozen):
     name: str
     rejected: bool
     status: Status
+
+    @model_validator(mode="after")
+    def _rejected_for_a_reason(self) -> "ControlRecord":
+        if self.rejected == (self.status in NOT_FAILED):
+            raise ValueError(f"rejected is {self.rejected}, but the status {self.status.value}")
+        return self
 
 
 class Estimate(_Frozen):
@@ -183,6 +203,12 @@ class Speedup(_Frozen):
     low: float = Field(gt=0)
     high: float = Field(gt=0)
 
+    @model_validator(mode="after")
+    def _ordered(self) -> "Speedup":
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
 
 class Identity(_Frozen):
     """Everything a verdict depends on; two records with one identity are the same experiment."""
@@ -194,6 +220,22 @@ class Identity(_Frozen):
     harness: str
     """Hash of the harness's own code, headers and architecture facts."""
     toolchain: str
+
+
+class Scope(_Frozen):
+    """What was to be done. A pass has done all of it, each once, and nothing else."""
+
+    seed: int
+    """From which every case and input was drawn, once the candidate was fixed."""
+    architectures: tuple[str, ...] = Field(min_length=1)
+    executions: int = Field(gt=0)
+    """Case records: each case of the schedule on each wave size that it is run on."""
+    controls: tuple[str, ...] = Field(min_length=1)
+    timing_cases: tuple[str, ...] = ()
+    """Names of the cases that each architecture has an estimate for."""
+
+
+NO_DEVICE = "no device (CPU emulator)"
 
 
 class Evidence(_Frozen):
@@ -209,22 +251,62 @@ class Evidence(_Frozen):
     controls: tuple[ControlRecord, ...] = ()
     estimates: tuple[Estimate, ...] = ()
     speedups: tuple[Speedup, ...] = ()
-    measured_on: str = "no device (CPU emulator)"
+    scope: Scope | None = None
+    """None where the candidate failed before it was known what to run."""
+    measured_on: str = NO_DEVICE
 
     @model_validator(mode="after")
     def _status_matches(self) -> "Evidence":
+        if self.tier is Tier.T5:
+            raise ValueError("T5 is said of evidence by whoever reproduced it, not by itself")
+        on_device = self.tier is not None and self.tier >= Tier.T3
+        if on_device and self.measured_on == NO_DEVICE:
+            raise ValueError(f"{self.tier} needs a device")
         if self.status is Status.PASSED:
-            if self.tier is None or self.tier < Tier.T2:
-                raise ValueError("PASSED needs tier T2 or above")
-            if not self.cases or any(c.status is not Status.PASSED for c in self.cases):
-                raise ValueError("PASSED needs cases, all of them passed")
-            if not self.controls or not all(control.rejected for control in self.controls):
-                raise ValueError("PASSED needs controls, all of them rejected")
-            if any(c.status is not Status.PASSED for c in self.compiles) or not self.compiles:
-                raise ValueError("PASSED needs every architecture compiled")
+            self._require_pass()
         elif self.speedups:
             raise ValueError(f"{self.status.value} must not carry a speed-up")
+        elif self.scope is not None and len(self.cases) > self.scope.executions:
+            raise ValueError(f"{len(self.cases)} case records of {self.scope.executions}")
+        elif not self._says_why():
+            raise ValueError(f"{self.status.value}, but nothing in the record says why")
         return self
+
+    def _says_why(self) -> bool:
+        parts = (*self.cases, *self.compiles)
+        return bool(self.findings) or any(p.status is not Status.PASSED for p in parts)
+
+    def _require_pass(self) -> None:
+        if self.tier is None or self.tier < Tier.T2:
+            raise ValueError("PASSED needs tier T2 or above")
+        if self.findings:
+            raise ValueError("PASSED must not carry findings")
+        if not self.cases or any(c.status is not Status.PASSED for c in self.cases):
+            raise ValueError("PASSED needs cases, all of them passed")
+        if not self.controls or not all(control.rejected for control in self.controls):
+            raise ValueError("PASSED needs controls, all of them rejected")
+        if any(c.status is not Status.PASSED for c in self.compiles) or not self.compiles:
+            raise ValueError("PASSED needs every architecture compiled")
+        if self.scope is None:
+            raise ValueError("PASSED needs its scope: what was to be done")
+        self._require_whole(self.scope)
+
+    def _require_whole(self, scope: Scope) -> None:
+        """Hold what was done against what was to be done; counts must add up."""
+        compiled = [record.architecture for record in self.compiles]
+        if sorted(compiled) != sorted(scope.architectures):
+            raise ValueError(f"compiled for {compiled}, not for {list(scope.architectures)}")
+        if len(self.cases) != scope.executions:
+            raise ValueError(f"{len(self.cases)} case records of {scope.executions} executions")
+        controls = [record.name for record in self.controls]
+        if sorted(controls) != sorted(scope.controls):
+            raise ValueError(f"controls {controls}, not {list(scope.controls)}")
+        wanted = sorted((a, case) for a in scope.architectures for case in scope.timing_cases)
+        estimated = sorted((e.architecture, e.case.name) for e in self.estimates)
+        if estimated != wanted:
+            raise ValueError(f"{len(estimated)} estimates of {len(wanted)}, or of other cases")
+        if self.speedups and sorted((s.architecture, s.case.name) for s in self.speedups) != wanted:
+            raise ValueError(f"{len(self.speedups)} speed-ups of {len(wanted)}, or of other cases")
 
     @property
     def id(self) -> str:

@@ -7,15 +7,24 @@ returns or claims counts.
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.cases import Trial, agent_trials, held_out_trials, public_trials
-from rocm_pipeline.lab.controls import require_controls, run_controls
+from rocm_pipeline.lab.cases import (
+    Trial,
+    agent_trials,
+    fits,
+    held_out_trials,
+    large_trials,
+    public_trials,
+    repeat_trial,
+    timed_trials,
+)
+from rocm_pipeline.lab.controls import controls_of, require_controls, run_controls
 from rocm_pipeline.lab.emulator import BuildFailed, Emulator, EmulatorBuild
 from rocm_pipeline.lab.evidence import (
     CaseRecord,
@@ -25,26 +34,31 @@ from rocm_pipeline.lab.evidence import (
     Evidence,
     Finding,
     Identity,
+    Scope,
     Speedup,
     Status,
     Tier,
 )
-from rocm_pipeline.lab.execution import CaseRunner, Wave
+from rocm_pipeline.lab.execution import WAVES, CaseRunner, Wave
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import check_source
-from rocm_pipeline.lab.prediction import PredictionFailedError, Predictor
+from rocm_pipeline.lab.prediction import PredictionFailedError, predict
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.lab.roofline import speedup
+from rocm_pipeline.lab.sampled import SampledRun, SampledRunner
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
+from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.spec import Case, Target
 from rocm_pipeline.versions import package_sha256
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
-WAVES: tuple[Wave, ...] = (32, 64)
+
+MOST_WORK_ITEMS = 1 << 18
+"""Work-items of a large case's launches, up to which it is executed whole."""
 
 
 def harness_sha256() -> str:
@@ -59,6 +73,7 @@ class _Draft:
     identity: Identity
     compiles: tuple[CompileRecord, ...] = ()
     controls: tuple[ControlRecord, ...] = ()
+    scope: Scope | None = None
 
     def stop(
         self, tier: Tier | None, findings: Sequence[Finding], cases: Sequence[CaseRecord] = ()
@@ -71,6 +86,7 @@ class _Draft:
             compiles=self.compiles,
             controls=self.controls,
             cases=tuple(cases),
+            scope=self.scope,
         )
 
 
@@ -80,7 +96,6 @@ class Harness:
     def __init__(self, sandbox: Sandbox, cache: Path) -> None:
         self.toolchain = Toolchain(sandbox, cache / "device")
         self.emulator = Emulator(sandbox, cache / "emulator")
-        self._predictor = Predictor(self.emulator)
         self._workers = os.cpu_count() or 1
 
     def identify(self, candidate: Candidate, target: Target) -> Identity:
@@ -101,10 +116,13 @@ class Harness:
         *,
         agent_cases: Sequence[Case] = (),
         baseline: Evidence | None = None,
+        seed: int | None = None,
     ) -> Evidence:
         """Return the evidence about `candidate`, up to the first tier it fails.
 
         `baseline` is the baseline's own evidence; with it a pass carries estimated speed-ups.
+        `seed` repeats an experiment that was recorded; a first verdict leaves it out, so that its
+        held-out cases are drawn from a secret one.
         """
         draft = _Draft(self.identify(candidate, target))
         findings = (
@@ -123,7 +141,9 @@ class Harness:
         except BuildFailed as error:
             finding = Finding(status=Status.COMPILE_ERROR, message=f"emulator: {error.diagnostics}")
             return draft.stop(Tier.T1, [finding])
-        return self._run(draft, candidate, target, builds, agent_cases, baseline)
+        # drawn now, when the candidate is fixed; recorded in the evidence so anyone can repeat it
+        seed = secrets.randbits(62) if seed is None else seed
+        return self._run(draft, candidate, target, builds, agent_cases, baseline, seed)
 
     def _build(self, candidate: Candidate, target: Target) -> dict[Wave, EmulatorBuild]:
         kernels = target.kernel_names(candidate.launch_plan)
@@ -140,23 +160,37 @@ class Harness:
         builds: dict[Wave, EmulatorBuild],
         agent_cases: Sequence[Case],
         baseline: Evidence | None,
+        seed: int,
     ) -> Evidence:
-        # drawn now, when the candidate is fixed; recorded in the evidence so anyone can repeat it
-        seed = secrets.randbits(62)
         controls = run_controls(target, Reference(target), seed)
         require_controls(target, controls)
-        draft = _Draft(draft.identity, draft.compiles, controls)
-        runner = CaseRunner(target, candidate.launch_plan, self.emulator)
-        cases = self._parallel(
-            lambda run: runner.run(builds[run.wave], run.trial, run.wave, run.reverse),
-            _schedule(target, agent_cases, seed),
+        large = _large_trials(target, candidate.launch_plan, seed)
+        whole = _whole_runs(target, agent_cases, large, seed)
+        samples = _sampled_runs(target, large, seed)
+        scope = Scope(
+            seed=seed,
+            architectures=target.architectures,
+            executions=sum(run.executions for run in (*whole, *samples)),
+            controls=controls_of(target),
+            timing_cases=tuple(case.name for case in target.timing_cases),
         )
+        draft = _Draft(draft.identity, draft.compiles, controls, scope)
+        cases = self._run_whole(candidate, target, builds, whole)
         wrong = [finding for record in cases for finding in record.findings]
         if wrong:
             return draft.stop(Tier.T1, _distinct(wrong), cases)
+        sampled = self._run_samples(candidate, target, builds, samples)
+        cases += [run.record for run in sampled]
+        wrong = [finding for run in sampled for finding in run.record.findings]
+        if wrong:
+            return draft.stop(Tier.T1, _distinct(wrong), cases)
         try:
-            estimates = self._predictor.estimate(
-                target, candidate.launch_plan, builds, draft.compiles
+            estimates = tuple(
+                estimate
+                for case in target.timing_cases
+                for run in sampled
+                if run.trial.origin == "timed" and run.trial.case == case
+                for estimate in predict(target, candidate.launch_plan, case, run, draft.compiles)
             )
         except PredictionFailedError as error:
             return draft.stop(Tier.T1, error.findings, cases)
@@ -169,7 +203,36 @@ class Harness:
             cases=tuple(cases),
             estimates=estimates,
             speedups=_speedups(baseline, estimates),
+            scope=scope,
         )
+
+    def _run_whole(
+        self,
+        candidate: Candidate,
+        target: Target,
+        builds: Mapping[Wave, EmulatorBuild],
+        runs: Sequence["_WholeRun"],
+    ) -> list[CaseRecord]:
+        runner = CaseRunner(target, candidate.launch_plan, self.emulator)
+
+        def execute(run: _WholeRun) -> tuple[CaseRecord, ...]:
+            build = builds[run.wave]
+            if run.twice:
+                return runner.run_twice(build, run.trial, run.wave)
+            return (runner.run(build, run.trial, run.wave, run.reverse),)
+
+        return [record for records in self._parallel(execute, runs) for record in records]
+
+    def _run_samples(
+        self,
+        candidate: Candidate,
+        target: Target,
+        builds: Mapping[Wave, EmulatorBuild],
+        runs: Sequence["_SampleRuns"],
+    ) -> list[SampledRun]:
+        runner = SampledRunner(target, candidate.launch_plan, self.emulator)
+        done = self._parallel(lambda run: runner.run(builds, run.trial, run.waves), runs)
+        return [each for executions in done for each in executions]
 
     def _parallel(
         self, function: Callable[[_Item], _Result], items: Sequence[_Item]
@@ -179,22 +242,83 @@ class Harness:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _WholeRun:
+    """A trial to execute whole."""
+
     trial: Trial
     wave: Wave
-    reverse: bool
+    reverse: bool = False
+    twice: bool = False
+
+    @property
+    def executions(self) -> int:
+        return 2 if self.twice else 1
 
 
-def _schedule(target: Target, agent_cases: Sequence[Case], seed: int) -> list[_Run]:
+@dataclass(frozen=True)
+class _SampleRuns:
+    """A trial of which only some blocks are executed."""
+
+    trial: Trial
+    waves: tuple[Wave, ...]
+
+    @property
+    def executions(self) -> int:
+        return len(self.waves)
+
+
+@dataclass(frozen=True)
+class _LargeTrials:
+    """Large trials by how they are executed."""
+
+    whole: tuple[Trial, ...]
+    sampled: tuple[Trial, ...]
+
+
+def _large_trials(target: Target, plan: LaunchPlan, seed: int) -> _LargeTrials:
+    trials = large_trials(target, seed)
+    small = [fits(target, t.case) and _starts_few(target, plan, t.case) for t in trials]
+    return _LargeTrials(
+        tuple(trial for trial, is_small in zip(trials, small, strict=True) if is_small),
+        tuple(trial for trial, is_small in zip(trials, small, strict=True) if not is_small),
+    )
+
+
+def _starts_few(target: Target, plan: LaunchPlan, case: Case) -> bool:
+    """Whether the launches start few enough work-items, each of which costs even if it is idle."""
+    try:
+        launches = target.bind(plan, case, max(WAVES)).launches
+    except (LaunchPlanError, ValueError):
+        return True
+    return sum(launch.blocks * launch.threads for launch in launches) <= MOST_WORK_ITEMS
+
+
+def _whole_runs(
+    target: Target, agent_cases: Sequence[Case], large: _LargeTrials, seed: int
+) -> list[_WholeRun]:
     """Public cases on both wave sizes, the others in turn; half of all in reverse lane order."""
     public = [
-        _Run(trial, wave, reverse=wave == 64)
+        _WholeRun(trial, wave, reverse=wave == 64)
         for trial in public_trials(target, seed)
         for wave in WAVES
     ]
-    others = [*held_out_trials(target, seed), *agent_trials(agent_cases, seed + 1000)]
-    return public + [
-        _Run(trial, WAVES[i % 2], reverse=i // 2 % 2 == 1) for i, trial in enumerate(others)
+    others = [
+        *held_out_trials(target, seed),
+        *agent_trials(agent_cases, seed + 1000),
+        *large.whole,
+    ]
+    in_turn = [
+        _WholeRun(trial, WAVES[i % 2], reverse=i // 2 % 2 == 1) for i, trial in enumerate(others)
+    ]
+    repeated = repeat_trial(target, seed)
+    return [*public, *in_turn, _WholeRun(repeated, WAVES[repeated.seed % 2], twice=True)]
+
+
+def _sampled_runs(target: Target, large: _LargeTrials, seed: int) -> list[_SampleRuns]:
+    """Timing cases on both wave sizes, as the estimates need; other large ones on one of them."""
+    return [
+        *(_SampleRuns(trial, WAVES) for trial in timed_trials(target, seed)),
+        *(_SampleRuns(trial, (WAVES[trial.seed % 2],)) for trial in large.sampled),
     ]
 
 

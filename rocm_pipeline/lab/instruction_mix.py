@@ -13,7 +13,7 @@ _INSTRUCTION = re.compile(r"^\s+([a-z][a-z0-9_]*)(.*)$")
 _END = re.compile(r"^\.Lfunc_end\d+:")
 _VMEM = re.compile(r"^(global|flat|buffer|image)_")
 _SCRATCH = re.compile(r"^scratch_")
-_WIDTH = re.compile(r"_(?:dwordx(\d)|dword|b(\d+)|[ui](\d+)|([us]?byte)|([us]?short))")
+_WIDTH = re.compile(r"_(?:dwordx(\d)|dword|b(\d{1,4})|[ui](\d{1,4})|([us]?byte)|([us]?short))")
 _TRANSCENDENTAL = re.compile(r"^v_(?:s_)?(exp|log|rcp|rsq|sqrt|sin|cos)(_|$)")
 _PACKED_HALF = re.compile(r"^v_pk_\w+_(f16|bf16)")
 _PACKED_SINGLE = re.compile(r"^v_pk_\w+_f32")
@@ -43,7 +43,7 @@ def total(mix: Mapping[str, int], prefix: str) -> int:
 def _functions(assembly: str) -> dict[str, list[tuple[str, str]]]:
     functions: dict[str, list[tuple[str, str]]] = {}
     current: list[tuple[str, str]] | None = None
-    types = set(re.findall(r"^\s+\.type\s+([\w$.]+),@function", assembly, re.MULTILINE))
+    types = set(re.findall(r"^[ \t]+\.type[ \t]+([\w$.]+),@function", assembly, re.MULTILINE))
     for line in assembly.splitlines():
         label = _LABEL.match(line)
         if label and label[1] in types:

@@ -10,7 +10,7 @@ MAX_WORKSPACE_BYTES = 1 << 31
 
 
 def check_plan(plan: LaunchPlan, target: Target) -> tuple[Finding, ...]:
-    """Return what is wrong with `plan`: unknown names, empty grids, too much workspace."""
+    """Return what is wrong with `plan`: names, outputs left out, empty grids, much workspace."""
     return tuple(
         Finding(status=Status.POLICY_VIOLATION, message=message)
         for message in dict.fromkeys((*_names(plan, target), *_bindings(plan, target)))
@@ -28,6 +28,10 @@ def _names(plan: LaunchPlan, target: Target) -> Iterator[str]:
             if name not in given and name not in own:
                 known = ", ".join((*target.tensors, *own, *target.symbols, *target.scalars))
                 yield f"launch plan: {launch.kernel} takes '{name}'; known are {known}"
+    taken = {name for launch in plan.launches for name in launch.args}
+    for name in target.outputs:
+        if name not in taken:
+            yield f"launch plan: no launch takes the output '{name}', so nothing can write it"
 
 
 def _bindings(plan: LaunchPlan, target: Target) -> Iterator[str]:

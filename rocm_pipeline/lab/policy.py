@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Finding, Status
+from rocm_pipeline.lab.one_meaning import breaches
 from rocm_pipeline.lab.source_tokens import Token, directives, tokens
 from rocm_pipeline.targets.spec import Target
 
@@ -85,11 +86,13 @@ def check_source(candidate: Candidate, target: Target) -> tuple[Finding, ...]:
     names = target.kernel_names(candidate.launch_plan)
     stream = tokens(source)
     found = chain(
+        _language(stream),
         _characters(source),
         _literals(stream),
         _directives(stream),
         _words(stream),
         _pasting(stream, names),
+        (_finding(message, line) for message, line in breaches(stream)),
         _kernels(stream, names),
     )
     return tuple(dict.fromkeys(islice(found, _MOST_FINDINGS)))
@@ -97,6 +100,15 @@ def check_source(candidate: Candidate, target: Target) -> tuple[Finding, ...]:
 
 def _finding(message: str, line: int | None = None, kernel: str | None = None) -> Finding:
     return Finding(status=Status.POLICY_VIOLATION, message=message, line=line, kernel=kernel)
+
+
+def _language(stream: tuple[Token, ...]) -> Iterator[Finding]:
+    """Triton and PyTorch code, which small models send under the kernel's name."""
+    python = next((t for t in stream if t.first and t.text in ("import", "from", "def")), None)
+    if python is not None:
+        yield _finding(
+            "this is Python: candidates are HIP device code and nothing else", python.line
+        )
 
 
 def _characters(source: str) -> Iterator[Finding]:

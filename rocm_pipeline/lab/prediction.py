@@ -1,36 +1,24 @@
 """Estimates for a candidate: counted on the CPU emulator, timed by the roofline model.
 
-For each timing case a sample of blocks runs at the case's full size, once for each wave size; the
-counts are scaled to the whole grid and handed to the model of each architecture.
+For each timing case a sample of blocks runs at the case's full size, once for each wave size
+(`sampled.py`); the counts are scaled to the whole grid and handed to the model of each
+architecture.
 """
 
-import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from rocm_pipeline.lab.architectures import architecture
-from rocm_pipeline.lab.cases import draw_tensor, scalar_values
-from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild, LaunchProfile, SiteKind
+from rocm_pipeline.lab.emulator import LaunchProfile, SiteKind
 from rocm_pipeline.lab.evidence import CompileRecord, Estimate, Finding, KernelResources, Status
-from rocm_pipeline.lab.execution import Wave, allocate
 from rocm_pipeline.lab.launch_work import LINE_BYTES, LaunchWork
 from rocm_pipeline.lab.roofline import estimate
-from rocm_pipeline.targets.dtypes import Array
+from rocm_pipeline.lab.sampled import FULL_SHARE, SampledRun
 from rocm_pipeline.targets.expressions import ceildiv
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan, LaunchPlan
-from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Target
-
-MOST_BLOCKS = 6
-"""Blocks run of each launch, spread over its grid: first, last and in between."""
-FEWEST_BLOCKS = 2
-SAMPLE_OPERATIONS = 20_000_000
-"""Operations that a sample should not exceed; heavy blocks are run fewer times."""
-_DRAWN = 1 << 16
-"""Elements drawn of each input; large inputs repeat them, since only addresses matter here."""
-
+from rocm_pipeline.targets.spec import Case, Target
 
 LEAST_TRAFFIC = 0.5
 """Share of the bytes any implementation must move; a kernel below it skips work at this size."""
@@ -44,89 +32,40 @@ class PredictionFailedError(Exception):
         self.findings = tuple(findings)
 
 
-class Predictor:
-    """Estimates launch plans of a target."""
+def predict(
+    target: Target,
+    plan: LaunchPlan,
+    case: Case,
+    sampled: SampledRun,
+    compiles: Sequence[CompileRecord],
+) -> tuple[Estimate, ...]:
+    """Return an estimate of a timing case for each architecture of the sample's wave size.
 
-    def __init__(self, emulator: Emulator) -> None:
-        self._emulator = emulator
-
-    def estimate(
-        self,
-        target: Target,
-        plan: LaunchPlan,
-        builds: Mapping[Wave, EmulatorBuild],
-        compiles: Sequence[CompileRecord],
-    ) -> tuple[Estimate, ...]:
-        """Return one estimate for each architecture that compiled and each timing case."""
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            parts = [
-                pool.submit(self._for_wave, target, plan, case, wave, build, compiles)
-                for case in target.timing_cases
-                for wave, build in builds.items()
-            ]
-            return tuple(estimate for part in parts for estimate in part.result())
-
-    def _for_wave(
-        self,
-        target: Target,
-        plan: LaunchPlan,
-        case: Case,
-        wave: Wave,
-        build: EmulatorBuild,
-        compiles: Sequence[CompileRecord],
-    ) -> list[Estimate]:
-        wanted = [
-            record
-            for record in compiles
-            if record.status is Status.PASSED and architecture(record.architecture).wave == wave
-        ]
-        if not wanted:
-            return []
-        bound = target.bind(plan, case, wave)
-        counted = self._count(target, case, bound, build)
-        return [
-            estimate(
-                record.architecture,
-                case,
-                [
-                    (launch.work(kernel := _kernel(record, launch.name)), kernel)
-                    for launch in counted
-                ],
-            )
-            for record in wanted
-        ]
-
-    def _count(
-        self, target: Target, case: Case, bound: BoundPlan, build: EmulatorBuild
-    ) -> list["CountedLaunch"]:
-        memory = allocate(target, bound, case, _repeated_inputs(target, case))
-        run = self._emulator.run(
-            build,
-            bound,
-            memory.buffers,
-            scalar_values(target, case),
-            outputs=(),
-            # what a launch that is only sampled leaves unwritten is read by the next one
-            uninitialised=memory.uninitialised if len(bound.launches) == 1 else (),
-            sample_blocks=_sample_size(target, case, bound),
-            profile=True,
+    Raises `PredictionFailedError` when the sample moved too little for the case's size.
+    """
+    wave = sampled.record.wave
+    bound = target.bind(plan, case, wave)
+    sizes = _buffer_bytes(target, case, bound)
+    launches = [
+        CountedLaunch(
+            launch,
+            profile,
+            touched_bytes=sum(sizes[name] for name in set(launch.args) if name in sizes),
+            # what the sample left unwritten is charged as if it had been written like the rest
+            missing=1 / sampled.share if sampled.share < FULL_SHARE else 1.0,
         )
-        if run.status is not Status.PASSED:
-            raise PredictionFailedError([_at_size(case, finding) for finding in run.findings])
-        launches = [
-            CountedLaunch(
-                launch,
-                profile,
-                touched_bytes=sum(
-                    memory.buffers[name].nbytes
-                    for name in set(launch.args)
-                    if name in memory.buffers
-                ),
-            )
-            for launch, profile in zip(bound.launches, run.profiles, strict=True)
-        ]
-        _require_traffic(target, case, launches)
-        return launches
+        for launch, profile in zip(bound.launches, sampled.profiles, strict=True)
+    ]
+    _require_traffic(target, case, launches)
+    return tuple(
+        estimate(
+            record.architecture,
+            case,
+            [(launch.work(kernel := _kernel(record, launch.name)), kernel) for launch in launches],
+        )
+        for record in compiles
+        if record.status is Status.PASSED and architecture(record.architecture).wave == wave
+    )
 
 
 @dataclass(frozen=True)
@@ -137,10 +76,17 @@ class CountedLaunch:
     profile: LaunchProfile
     touched_bytes: int
     """Size of all buffers among its arguments."""
+    missing: float = 1.0
+    """What to multiply the counts by for outputs that the sample ought to have written."""
 
     @property
     def name(self) -> str:
         return self.launch.kernel
+
+    @property
+    def scale(self) -> float:
+        """What to multiply the sample's counts by to get those of the whole grid."""
+        return self.profile.scale * self.missing
 
     @property
     def distinct_lines(self) -> float:
@@ -149,7 +95,7 @@ class CountedLaunch:
         Blocks share lines: the sample's distinct lines scale to no more than there are.
         """
         seen = self.profile.read.total_64 + self.profile.written.total_64
-        return min(self.profile.scale * seen, self.touched_bytes / LINE_BYTES)
+        return min(self.scale * seen, self.touched_bytes / LINE_BYTES)
 
     def work(self, kernel: KernelResources) -> LaunchWork:
         """Return the counts of the whole grid, as `kernel` was compiled.
@@ -158,7 +104,7 @@ class CountedLaunch:
         neighbouring ones of a work-item into wide instructions. How far it did is taken from the
         widths in the compiled code, so that a kernel is not charged for loads that it never does.
         """
-        profile, scale = self.profile, self.profile.scale
+        profile, scale = self.profile, self.scale
         loads = _merging(kernel, "vmem load", profile, SiteKind.LOAD)
         stores = _merging(kernel, "vmem store", profile, SiteKind.STORE)
         transactions = (
@@ -196,10 +142,6 @@ def _require_traffic(target: Target, case: Case, launches: Sequence[CountedLaunc
         raise PredictionFailedError([Finding(status=Status.CHEAT, message=message)])
 
 
-def _at_size(case: Case, finding: Finding) -> Finding:
-    return finding.model_copy(update={"message": f"at {case.name}: {finding.message}"})
-
-
 def _merging(kernel: KernelResources, prefix: str, profile: LaunchProfile, kind: SiteKind) -> float:
     """How many accesses of the source one compiled instruction does, at least one."""
     widths = {
@@ -213,26 +155,10 @@ def _merging(kernel: KernelResources, prefix: str, profile: LaunchProfile, kind:
     return max(1.0, sum(w * n for w, n in widths.items()) / compiled / executed)
 
 
-def _sample_size(target: Target, case: Case, bound: BoundPlan) -> int:
-    operations = target.work_of(case)[1]
-    blocks = max(launch.blocks for launch in bound.launches)
-    affordable = SAMPLE_OPERATIONS * blocks // max(operations, 1)
-    return max(FEWEST_BLOCKS, min(MOST_BLOCKS, affordable))
-
-
 def _kernel(record: CompileRecord, name: str) -> KernelResources:
     return next(kernel for kernel in record.kernels if kernel.name == name)
 
 
-def _repeated_inputs(target: Target, case: Case) -> dict[str, Array]:
-    return {
-        tensor.name: _repeated(target, tensor, case)
-        for tensor in target.tensors_for(case)
-        if tensor.role is not Role.OUTPUT
-    }
-
-
-def _repeated(target: Target, tensor: BoundTensor, case: Case) -> Array:
-    size = min(int(np.prod(tensor.shape)), _DRAWN)
-    few = draw_tensor(target, replace(tensor, shape=(size,)), case, np.random.default_rng(0))
-    return np.resize(few, tensor.shape)
+def _buffer_bytes(target: Target, case: Case, bound: BoundPlan) -> dict[str, int]:
+    buffers = (*target.tensors_for(case), *bound.workspace)
+    return {each.name: int(np.prod(each.shape)) * each.dtype.itemsize for each in buffers}

@@ -1,14 +1,25 @@
-"""The target's float64 reference, run in the harness, which no candidate ever shares."""
+"""The target's float64 reference, run in the harness, which no candidate ever shares.
+
+A reference file may define, beside `reference`, a function `reference_at(inputs, symbols, scalars,
+places)` that computes chosen elements only. Without it the whole answer is computed where a few
+elements would do, which takes long at the sizes that are timed.
+"""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.targets.dtypes import Array
-from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Target
 
 _Function = Callable[[dict[str, Array], dict[str, int], dict[str, float]], Mapping[str, Array]]
+Places = tuple[Array, ...]
+"""Elements of a tensor: one array of indices for each dimension."""
+_FunctionAt = Callable[
+    [dict[str, Array], dict[str, int], dict[str, float], dict[str, Places]], Mapping[str, Array]
+]
 
 
 class Reference:
@@ -26,28 +37,92 @@ class Reference:
         if not callable(function):
             raise self._broken("defines no function 'reference(inputs, symbols, scalars)'")
         self._function: _Function = function  # pyright: ignore[reportAttributeAccessIssue]
+        chosen = namespace.get("reference_at")
+        self._function_at: _FunctionAt | None = None
+        if callable(chosen):
+            self._function_at = chosen  # pyright: ignore[reportAttributeAccessIssue]
 
     def outputs(self, case: Case, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return every output in float64, computed from the inputs as the candidate sees them."""
-        wide = {
-            name: array.astype(np.float64) if array.dtype.kind == "f" else array
+        return self.computed_in(np.float64, case, inputs)
+
+    def computed_in(
+        self, dtype: type[np.floating[Any]], case: Case, inputs: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Return every output as the reference gives it when its inputs have another float type.
+
+        In float32 it is an honest implementation to calibrate with; the truth is float64.
+        """
+        cast = {
+            name: array.astype(dtype) if array.dtype.kind == "f" else array
             for name, array in inputs.items()
         }
         try:
-            found = self._function(wide, dict(case.symbols), dict(case.scalars))
+            found = self._function(cast, dict(case.symbols), dict(case.scalars))
         except Exception as error:
             raise self._broken(f"fails on {case.name} ({type(error).__name__}: {error})") from error
-        return {name: self._checked(name, case, found) for name in self._target.outputs}
+        return {
+            tensor.name: self._checked(tensor, tensor.shape, case, found)
+            for tensor in self._target.tensors_for(case)
+            if tensor.role is not Role.INPUT
+        }
 
-    def _checked(self, name: str, case: Case, found: Mapping[str, Array]) -> Array:
+    def at(
+        self, case: Case, inputs: Mapping[str, Array], places: Mapping[str, Places]
+    ) -> dict[str, Array]:
+        """Return the chosen elements of the outputs named in `places`, in their order."""
+        if self._function_at is None:
+            whole = self.outputs(case, inputs)
+            return {name: whole[name][where] for name, where in places.items()}
+        try:
+            found = self._function_at(
+                dict(inputs), dict(case.symbols), dict(case.scalars), dict(places)
+            )
+        except Exception as error:
+            raise self._broken(
+                f"fails in reference_at on {case.name} ({type(error).__name__}: {error})"
+            ) from error
+        return {
+            tensor.name: self._checked(tensor, places[tensor.name][0].shape, case, found)
+            for tensor in self._target.tensors_for(case)
+            if tensor.name in places
+        }
+
+    def require_agreement(self, case: Case, inputs: Mapping[str, Array]) -> None:
+        """Refuse a `reference_at` that differs from `reference`, on up to 64 elements of `case`."""
+        if self._function_at is None:
+            return
+        whole = self.outputs(case, inputs)
+        places: dict[str, Places] = {
+            name: np.unravel_index(
+                np.unique(np.linspace(0, array.size - 1, 64, dtype=np.int64)), array.shape
+            )
+            for name, array in whole.items()
+            if array.size
+        }
+        chosen = self.at(case, inputs, places)
+        for name, where in places.items():
+            if not np.allclose(chosen[name], whole[name][where], rtol=1e-9, atol=1e-12):
+                raise self._broken(
+                    f"gives other values for '{name}' in reference_at than in reference "
+                    f"(on {case.name}; are the inputs widened to float64 there?)"
+                )
+
+    def _checked(
+        self, tensor: BoundTensor, shape: tuple[int, ...], case: Case, found: Mapping[str, Array]
+    ) -> Array:
+        name = tensor.name
         if name not in found:
             raise self._broken(f"returns no '{name}'")
         array = np.asarray(found[name])
-        expected = next(t.shape for t in self._target.tensors_for(case) if t.name == name)
-        if array.shape != expected:
-            raise self._broken(f"returns '{name}' of shape {array.shape}, not {expected}")
+        if array.shape != shape:
+            raise self._broken(f"returns '{name}' of shape {array.shape}, not {shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise self._broken(f"is not finite in '{name}' on {case.name}")
+        if not tensor.dtype.is_floating and not np.array_equal(
+            array, array.astype(tensor.dtype.numpy)
+        ):
+            raise self._broken(f"returns values for '{name}' that {tensor.dtype.value} cannot hold")
         return array
 
     @property

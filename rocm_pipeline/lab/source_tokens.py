@@ -32,12 +32,16 @@ _DIGRAPHS = {"%:": "#", "%:%:": "##"}
 
 @dataclass(frozen=True)
 class Token:
-    """One token; `first` when it begins its (spliced) line, as a directive's `#` does."""
+    """One token; `first` when it begins its (spliced) line, as a directive's `#` does.
+
+    `apart` when blanks or a comment stand before it: a macro's `(` does not begin parameters then.
+    """
 
     kind: Kind
     text: str
     line: int
     first: bool
+    apart: bool
 
 
 def tokens(source: str) -> tuple[Token, ...]:
@@ -61,7 +65,7 @@ def directives(stream: tuple[Token, ...]) -> Iterator[tuple[Token, ...]]:
 
 def _tokens(source: str) -> Iterator[Token]:
     text, spliced_at = _join(source)
-    line, first = 1, True
+    line, first, apart = 1, True, False
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup or "symbol"
         extra = bisect_right(spliced_at, found.start())
@@ -70,8 +74,9 @@ def _tokens(source: str) -> Iterator[Token]:
         elif kind != "space":
             word = found[0]
             name: Kind = kind.replace("_", " ")  # pyright: ignore[reportAssignmentType]
-            yield Token(name, _DIGRAPHS.get(word, word), line + extra, first)
+            yield Token(name, _DIGRAPHS.get(word, word), line + extra, first, apart)
             first = False
+        apart = kind == "space"
         line += found[0].count("\n")
 
 

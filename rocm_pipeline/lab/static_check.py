@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from rocm_pipeline.lab.architectures import Architecture, architecture
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.code_object import CodeObject, KernelMetadata, read_code_object
+from rocm_pipeline.lab.code_object import CodeObject, KernelMetadata
+from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.evidence import CompileRecord, KernelResources, Status
 from rocm_pipeline.lab.instruction_mix import instruction_mix
 from rocm_pipeline.lab.occupancy import occupancy
-from rocm_pipeline.lab.toolchain import DeviceBuild, Toolchain
+from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.launch_plan import BoundLaunch, LaunchPlanError
 from rocm_pipeline.targets.spec import Target
@@ -46,20 +47,21 @@ def check(
 
 def _record(candidate: Candidate, target: Target, build: DeviceBuild) -> CompileRecord:
     if build.status is not Status.PASSED:
-        return CompileRecord(
-            architecture=build.architecture, status=build.status, message=build.message
-        )
+        return _failed(build, build.status, [build.message])
     facts = architecture(build.architecture)
-    content = read_code_object(build.code_object)
+    foreign = build.foreign(candidate.source)
+    if foreign is not None:
+        return _failed(build, Status.CHEAT, [foreign])
+    content = build.content
     try:
         launches = tuple(_launches(candidate, target, facts.wave))
     except (LaunchPlanError, ValueError) as error:
-        return _violation(build, [f"launch plan: {error}"])
+        return _failed(build, Status.POLICY_VIOLATION, [f"launch plan: {error}"])
     complaints = list(
         dict.fromkeys(_complaints(build, content, facts, launches, candidate, target))
     )
     if complaints:
-        return _violation(build, complaints)
+        return _failed(build, Status.POLICY_VIOLATION, complaints)
     kernels = tuple(_resources(build, content, facts, launches))
     notes = [build.message, *(note for kernel in kernels for note in _notes(kernel, content))]
     return CompileRecord(
@@ -71,11 +73,9 @@ def _record(candidate: Candidate, target: Target, build: DeviceBuild) -> Compile
     )
 
 
-def _violation(build: DeviceBuild, complaints: Iterable[str]) -> CompileRecord:
+def _failed(build: DeviceBuild, status: Status, complaints: Iterable[str]) -> CompileRecord:
     return CompileRecord(
-        architecture=build.architecture,
-        status=Status.POLICY_VIOLATION,
-        message="\n".join(complaints),
+        architecture=build.architecture, status=status, message="\n".join(complaints)
     )
 
 

@@ -7,7 +7,6 @@ Candidates are never compiled outside the sandbox, because an `#include` can alr
 Another clang (a system clang >= 19, ROCm's amdclang++) is another `Compiler` value.
 """
 
-import base64
 import hashlib
 import json
 import os
@@ -24,9 +23,11 @@ from pathlib import Path
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.build_cache import BuildCache
-from rocm_pipeline.lab.code_object import CodeObjectError, read_code_object
+from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.precompiled_header import HEADER_SOURCE, begins_with_header
 from rocm_pipeline.lab.sandbox import Completed, Limits, ResultRefused, Sandbox, read_result
+from rocm_pipeline.lab.source_hash import hash_of, linker_option
 
 SOURCE_NAME = "kernel.hip"
 """What a candidate's source is called in diagnostics."""
@@ -38,17 +39,22 @@ _MOST_BYTES = 64 << 20
 _MOST_MESSAGE = 6000
 
 # Diagnostics of the backend name the line without debug information, so there is none.
-_SCRIPT = f"""\
+_HIP = f"""\
 $CLANG -x hip --offload-arch=$ARCH --cuda-device-only --no-gpu-bundle-output \\
     -resource-dir $RESOURCES -nogpuinc -nogpulib -nostdinc -nostdinc++ -I /include -fdeclspec \\
     -O3 -std=c++17 -mcode-object-version={CODE_OBJECT_VERSION} \\
     -fuse-cuid=none -fhip-kernel-arg-name \\
-    -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics \\
-    -S -o kernel.s {SOURCE_NAME}
-printf '\\t.globl\\t%s\\n\\t.set\\t%s, 1\\n' $MARK $MARK >> kernel.s
+    -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics"""
+_SCRIPT = f"""\
+{_HIP} $HEADER -S -o kernel.s {SOURCE_NAME}
 $CLANG --target=amdgcn-amd-amdhsa -mcpu=$ARCH -mcode-object-version={CODE_OBJECT_VERSION} \\
     -x assembler -c -o kernel.o kernel.s
-$LINKER -shared --no-undefined -o kernel.hsaco kernel.o
+$LINKER -shared --no-undefined $SOURCE_HASH -o kernel.hsaco kernel.o
+"""
+_HEADER, _PRECOMPILED = "header.hip", "header.pch"
+# Without time stamps the compiler goes by the headers' sizes; their hash is in the cache's key.
+_HEADER_SCRIPT = f"""\
+{_HIP} -fsyntax-only -Xclang -emit-pch -Xclang -fno-pch-timestamp {_HEADER} > {_PRECOMPILED}
 """
 
 _CRASH_NOISE = re.compile(
@@ -70,25 +76,6 @@ class Compiler:
     clang: str
     linker: str
     resources: str
-
-
-@dataclass(frozen=True)
-class DeviceBuild:
-    """What one compilation gave. `code_object` and `assembly` are empty unless it PASSED.
-
-    `message` holds the compiler's diagnostics, which name the candidate's own lines as
-    `kernel.hip:12:5: error: ...`; for a pass, its warnings.
-    """
-
-    architecture: str
-    status: Status
-    message: str = ""
-    code_object: bytes = b""
-    assembly: str = ""
-
-    @property
-    def object_sha256(self) -> str:
-        return hashlib.sha256(self.code_object).hexdigest()
 
 
 def ziglang() -> Compiler:
@@ -130,20 +117,29 @@ class Toolchain:
         self._sandbox = sandbox
         self._cache = BuildCache(cache)
         self._compiler = compiler or ziglang()
+        self._precompiled: dict[str, bytes] = {}
         self._headers = headers or Path(str(files("rocm_pipeline.lab").joinpath("include")))
         clang = self._clang_version()
         self.identity = f"clang {clang} ({self._compiler.name}) headers {_hash_of(self._headers)}"
 
     def compile(self, source: str, architecture: str) -> DeviceBuild:
-        """Compile `source` for `architecture`; the same content is compiled once."""
-        key = _digest(json.dumps([self.identity, _SCRIPT, architecture, source]))
-        stored = self._cache.get(key)
-        if stored is not None:
-            return _from_json(stored)
-        with tempfile.TemporaryDirectory(prefix="rocm-pipeline-compile-") as folder:
-            build, repeatable = self._compile_in(Path(folder), source, architecture)
+        """Compile `source` for `architecture`; the same content is compiled once.
+
+        What is read from the cache carries the source's hash, or it is compiled again. A new
+        object that does not is a CHEAT.
+        """
+        key = self._key(_SCRIPT, architecture, source)
+        content = self._cache.get(key)
+        stored = None if content is None else DeviceBuild.from_json(content)
+        if stored is not None and stored.is_of(source, architecture):
+            return stored
+        header = self._header(architecture) if begins_with_header(source) else b""
+        build, repeatable = self._compile_in_sandbox(source, architecture, header)
+        if header and repeatable and build.status is Status.COMPILE_ERROR:
+            # What an agent reads about its mistakes never comes from the shortcut.
+            build, repeatable = self._compile_in_sandbox(source, architecture, b"")
         if repeatable:
-            self._cache.put(key, _to_json(build))
+            self._cache.put(key, build.to_json())
         return build
 
     def compile_each(self, source: str, architectures: Iterable[str]) -> Iterator[DeviceBuild]:
@@ -155,32 +151,62 @@ class Toolchain:
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             yield from pool.map(partial(self.compile, source), architectures)
 
-    def _compile_in(self, box: Path, source: str, architecture: str) -> tuple[DeviceBuild, bool]:
+    def _compile_in_sandbox(
+        self, source: str, architecture: str, header: bytes
+    ) -> tuple[DeviceBuild, bool]:
         """Return the build, and whether another try must give the same."""
-        mark = f"source_{_digest(source)[:32]}"
-        (box / SOURCE_NAME).write_text(source, encoding="utf-8")
-        done = self._run(_SCRIPT, box, {"ARCH": architecture, "MARK": mark})
+        with tempfile.TemporaryDirectory(prefix="rocm-pipeline-compile-") as folder:
+            box = Path(folder)
+            (box / SOURCE_NAME).write_text(source, encoding="utf-8")
+            (box / _PRECOMPILED).write_bytes(header)
+            (box / _HEADER).write_text(HEADER_SOURCE)  # the compiler looks for it again
+            variables = {
+                "ARCH": architecture,
+                "HEADER": f"-include-pch {_PRECOMPILED}" if header else "",
+                "SOURCE_HASH": linker_option(hash_of(source)),
+            }
+            done = self._run(_SCRIPT, box, variables)
+            failure = self._failure(done, architecture)
+            if failure is not None:
+                return failure, not done.timed_out and done.returncode > 0
+            return _read_build(box, source, architecture, _readable(done.stderr))
+
+    def _failure(self, done: Completed, architecture: str) -> DeviceBuild | None:
         if done.timed_out:
             message = f"the compiler did not end within {_LIMITS.wall_seconds:g} s"
-            return DeviceBuild(architecture, Status.TIMEOUT, message), False
+            return DeviceBuild(architecture, Status.TIMEOUT, message)
         if done.returncode in (126, 127):
             raise _does_not_run(self._compiler, done)
         message = _readable(done.stderr)
         if done.returncode < 0:
             killed = f"the compiler was killed by signal {-done.returncode}\n{message}".strip()
-            return DeviceBuild(architecture, Status.COMPILE_ERROR, killed), False
+            return DeviceBuild(architecture, Status.COMPILE_ERROR, killed)
         if done.returncode > 0:
             message = message or f"the compiler ended with status {done.returncode}, saying nothing"
-            return DeviceBuild(architecture, Status.COMPILE_ERROR, message), True
-        try:
-            code_object = read_result(box, "kernel.hsaco", _MOST_BYTES)
-            assembly = read_result(box, "kernel.s", _MOST_BYTES).decode("utf-8", "replace")
-        except ResultRefused as error:
-            return DeviceBuild(
-                architecture, Status.COMPILE_ERROR, f"compiler output: {error}"
-            ), True
-        _check_mark(code_object, mark, architecture)
-        return DeviceBuild(architecture, Status.PASSED, message, code_object, assembly), True
+            return DeviceBuild(architecture, Status.COMPILE_ERROR, message)
+        return None
+
+    def _header(self, architecture: str) -> bytes:
+        """The precompiled header, made once for a cache; empty when it cannot be made."""
+        if architecture not in self._precompiled:
+            key = self._key(_HEADER_SCRIPT, architecture)
+            content = self._cache.get(key)
+            if content is None:
+                content = self._precompile(architecture)
+                if content:
+                    self._cache.put(key, content)
+            self._precompiled[architecture] = content
+        return self._precompiled[architecture]
+
+    def _precompile(self, architecture: str) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="rocm-pipeline-compile-") as folder:
+            box = Path(folder)
+            (box / _HEADER).write_text(HEADER_SOURCE)
+            done = self._run(_HEADER_SCRIPT, box, {"ARCH": architecture})
+            return read_result(box, _PRECOMPILED, _MOST_BYTES) if done.returncode == 0 else b""
+
+    def _key(self, *parts: str) -> str:
+        return _digest(json.dumps([self.identity, *parts]))
 
     def _clang_version(self) -> str:
         with tempfile.TemporaryDirectory(prefix="rocm-pipeline-compile-") as folder:
@@ -216,14 +242,19 @@ def _does_not_run(compiler: Compiler, done: Completed) -> UserError:
     )
 
 
-def _check_mark(code_object: bytes, mark: str, architecture: str) -> None:
-    """The object must be of this source and architecture, not one left by something else."""
+def _read_build(
+    box: Path, source: str, architecture: str, warnings: str
+) -> tuple[DeviceBuild, bool]:
     try:
-        content = read_code_object(code_object)
-    except CodeObjectError as error:
-        raise RuntimeError(f"the toolchain wrote no code object: {error}") from error
-    if mark not in content.symbols or content.architecture != architecture:
-        raise RuntimeError(f"the toolchain wrote an object of another source for {architecture}")
+        code_object = read_result(box, "kernel.hsaco", _MOST_BYTES)
+        assembly = read_result(box, "kernel.s", _MOST_BYTES).decode("utf-8", "replace")
+    except ResultRefused as error:
+        return DeviceBuild(architecture, Status.COMPILE_ERROR, f"compiler output: {error}"), True
+    build = DeviceBuild(architecture, Status.PASSED, warnings, code_object, assembly)
+    foreign = build.foreign(source)
+    if foreign is not None:
+        return DeviceBuild(architecture, Status.CHEAT, foreign), False
+    return build, True
 
 
 def _readable(diagnostics: str) -> str:
@@ -242,14 +273,3 @@ def _hash_of(folder: Path) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _to_json(build: DeviceBuild) -> bytes:
-    fields = {**vars(build), "code_object": base64.b64encode(build.code_object).decode("ascii")}
-    return json.dumps(fields).encode()
-
-
-def _from_json(content: bytes) -> DeviceBuild:
-    fields = json.loads(content)
-    code_object = base64.b64decode(fields.pop("code_object"))
-    return DeviceBuild(status=Status(fields.pop("status")), code_object=code_object, **fields)

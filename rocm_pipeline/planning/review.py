@@ -54,6 +54,8 @@ class Review(BaseModel):
             raise ValueError("an approval cannot hold a blocker")
         if self.verdict is Verdict.REJECT and not blockers:
             raise ValueError("a rejection needs a blocker")
+        if self.verdict is Verdict.APPROVE and not self.evidence_ids:
+            raise ValueError("an approval needs evidence")
         return self
 
     @property

@@ -34,11 +34,14 @@ class OperatorFacts:
     status: Status
     evidence_id: str
     message: str
+    could_not_run: bool = False
+    """Whether PyTorch is missing, which is no fault of the operator's."""
 
 
 def cross_review(target: Target, candidate: Candidate, evidence: Evidence) -> Review:
     """Check that the evidence covers the kernel, and the source for what tests cannot show."""
     findings = [
+        *_subject(candidate, evidence),
         *_coverage(target, evidence),
         *_wave_assumptions(candidate),
     ]
@@ -54,6 +57,7 @@ def final_review(
 ) -> Review:
     """Judge under the four headings of a final review."""
     findings = [
+        *_subject(candidate, evidence),
         *_architecture(target, evidence),
         *_integration(operator),
         *_security(evidence),
@@ -82,6 +86,13 @@ def _review(
         findings=tuple(findings),
         evidence_ids=evidence_ids,
     )
+
+
+def _subject(candidate: Candidate, evidence: Evidence) -> Iterator[ReviewFinding]:
+    judged = (evidence.identity.source_sha256, evidence.identity.plan_sha256)
+    if judged != (candidate.source_sha256, candidate.plan_sha256):
+        message = "the evidence is about another kernel"
+        yield _finding(Heading.SECURITY, "blocker", message, evidence.id)
 
 
 def _coverage(target: Target, evidence: Evidence) -> Iterator[ReviewFinding]:
@@ -113,6 +124,8 @@ def _wave_assumptions(candidate: Candidate) -> Iterator[ReviewFinding]:
 
 def _architecture(target: Target, evidence: Evidence) -> Iterator[ReviewFinding]:
     heading = Heading.ARCHITECTURE
+    if evidence.status is not Status.PASSED:
+        yield _finding(heading, "blocker", f"the harness says {evidence.status.value}", evidence.id)
     if evidence.tier is None or evidence.tier < Tier.T2:
         yield _finding(heading, "blocker", "the kernel did not reach tier T2", evidence.id)
     missing = set(target.architectures) - set(evidence.architectures_compiled)
@@ -132,10 +145,9 @@ def _architecture(target: Target, evidence: Evidence) -> Iterator[ReviewFinding]
 def _integration(operator: OperatorFacts) -> Iterator[ReviewFinding]:
     if operator.status is Status.PASSED:
         return
-    absent = operator.status in (Status.NOT_RUN, Status.UNSUPPORTED)
     yield _finding(
         Heading.INTEGRATION,
-        "note" if absent else "blocker",
+        "note" if operator.could_not_run else "blocker",
         f"operator {operator.status.value}: {operator.message}",
         operator.evidence_id,
     )
@@ -156,6 +168,8 @@ def _upstream(
     heading = Heading.UPSTREAM
     if cross.subject != candidate.id:
         yield _finding(heading, "blocker", "the cross review is about another kernel", cross.id)
+    elif cross.kind != "cross" or evidence.id not in cross.evidence_ids:
+        yield _finding(heading, "blocker", "the cross review is about other evidence", cross.id)
     elif cross.verdict is not Verdict.APPROVE:
         severity: Severity = "blocker" if cross.verdict is Verdict.REJECT else "major"
         message = f"the cross review says {cross.verdict.value}"

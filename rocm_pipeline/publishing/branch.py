@@ -3,14 +3,25 @@
 import re
 import shutil
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
+from rocm_pipeline.agents.paths import PathRefusedError, check_paths
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.publishing.git import EMAIL, Git
+from rocm_pipeline.publishing.tree import write_files
+from rocm_pipeline.redaction.process import clean_text
 
 PREFIX = "agent/"
 _BRANCH = re.compile(r"agent/[a-z0-9][a-z0-9._-]{0,80}")
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,80}")
+_ALLOWED = re.compile(
+    r"kernels/(?P<target>[a-z][a-z0-9_]{0,47})/"
+    r"(?:kernel\.hip|launch_plan\.json|evidence\.json|README\.md|pr\.md"
+    r"|(?P=target)_op/[a-z_]{1,40}\.(?:py|hip|json|md)"
+    r"|evidence/(?:[A-Za-z0-9_.-]+/){0,3}[A-Za-z0-9_.-]+)"
+)
+"""The only files that a branch may add or change."""
+MAX_FILES = 200
 MAX_BYTES = 2_000_000
 
 
@@ -35,15 +46,11 @@ def commit_files(
     The commit's date is its base's, so that the same files on the same base are the same commit.
     A branch that holds commits of others is never touched.
     """
-    for path, text in files.items():
-        _check_path(path, text)
+    _check(files)
     git = Git(repository)
     _refuse_foreign(git, repository, branch, base)
     _fresh_worktree(git, worktree, branch, base)
-    for path, text in files.items():
-        place = worktree / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8", newline="\n")
+    write_files(worktree, files)
     inside = Git(worktree)
     inside.run("add", "--force", "--", *files)
     date = git.run("log", "-1", "--format=%cI", base).strip()
@@ -51,7 +58,7 @@ def commit_files(
         inside.run(
             "commit",
             "--quiet",
-            f"--message={message}",
+            f"--message={clean_text(message)}",
             GIT_AUTHOR_DATE=date,
             GIT_COMMITTER_DATE=date,
         )
@@ -70,19 +77,50 @@ def _refuse_foreign(git: Git, repository: Path, branch: str, base: str) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Registered:
+    """A worktree as the repository knows it; its folder may be away."""
+
+    folder: str
+    branch: str
+    """Full name; empty where none is checked out."""
+
+
+def _registered(git: Git) -> list[_Registered]:
+    found: list[_Registered] = []
+    for entry in git.run("worktree", "list", "--porcelain").split("\n\n"):
+        fields = dict(line.partition(" ")[::2] for line in entry.splitlines())
+        found.append(_Registered(fields.get("worktree", ""), fields.get("branch", "")))
+    return found
+
+
 def _fresh_worktree(git: Git, worktree: Path, branch: str, base: str) -> None:
+    """Make our worktree anew. Of all that the repository knows, only the one of that folder goes:
+    a person's may lie on a disk that is away, so nothing is pruned."""
+    place = str(worktree.resolve())
+    known = _registered(git)
+    theirs = [w for w in known if w.folder != place and w.branch == f"refs/heads/{branch}"]
+    if theirs:
+        raise UserError(
+            f"branch '{branch}' is checked out there, so it cannot be written",
+            where=theirs[0].folder,
+            fix="Switch to another branch there; if that folder is gone, run `git worktree prune`.",
+        )
     # The folder is ours, but it may belong to a repository that was configured before, or is gone.
     if worktree.exists():
         shutil.rmtree(worktree)
-    git.run("worktree", "prune")
+    if any(w.folder == place for w in known):
+        git.run("worktree", "remove", "--force", "--force", place)
     worktree.parent.mkdir(parents=True, exist_ok=True)
-    git.run("worktree", "add", "--quiet", "--force", "-B", branch, str(worktree), base)
+    git.run("worktree", "add", "--quiet", "--force", "-B", branch, place, base)
 
 
-def _check_path(path: str, text: str) -> None:
-    parts = PurePosixPath(path).parts
-    plain = parts and all(_PART.fullmatch(part) for part in parts)
-    if not plain or PurePosixPath(path).is_absolute() or parts[0].lower() == ".git":
-        raise ValueError(f"{path!r} may not be written to a branch")
-    if len(text.encode()) > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES} bytes")
+def _check(files: Mapping[str, str]) -> None:
+    check_paths(files)
+    if len(files) > MAX_FILES:
+        raise ValueError(f"more than {MAX_FILES} files may not be written to a branch")
+    for path, text in files.items():
+        if not _ALLOWED.fullmatch(path):
+            raise PathRefusedError(f"{path!a} may not be written: it is no file of a proposal")
+        if len(text.encode()) > MAX_BYTES:
+            raise ValueError(f"{path} is larger than {MAX_BYTES} bytes")

@@ -1,10 +1,13 @@
 """Git as the pipeline uses it: never interactive, no hooks, no configuration but our own.
 
 A repository's own configuration can name programs (hooks, fsmonitor, filters, textconv) that git
-then runs, so every route to them is shut for each call, whoever wrote that configuration.
+then runs, so every route to them is shut for each call, whoever wrote that configuration. What can
+be named freely, such as a filter, is looked up and shut by its name.
 """
 
 import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,14 +29,30 @@ _SETTINGS = {
     "submodule.recurse": "false",
     "commit.gpgSign": "false",
     "gc.auto": "0",
+    "maintenance.auto": "false",
     "diff.external": "",
+    "core.sshCommand": "false",
+    "core.alternateRefsCommand": "",
+    "credential.helper": "",
 }
+_PROGRAMS = re.compile(
+    r"(?P<filter>filter\..*)\.(?:clean|smudge|process|required)"
+    r"|(?P<diff>diff\..*)\.(?:command|textconv)|(?P<merge>merge\..*)\.driver",
+    re.DOTALL,
+)
+_SHUT = {
+    "filter": {"clean": "", "smudge": "", "process": "", "required": "false"},
+    "diff": {"command": "", "textconv": ""},
+    "merge": {"driver": "false"},
+}
+"""What a repository may give any name, and the settings that make it harmless."""
 AUTHOR = "rocm_pipeline"
 EMAIL = "rocm_pipeline@localhost"
 
 
-def environment() -> dict[str, str]:
-    """Return the whole environment that git runs in."""
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the whole environment that git runs in, with `more` settings beside our own."""
+    settings = {**_SETTINGS, **(more or {})}
     variables = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
@@ -42,16 +61,25 @@ def environment() -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
+        # nothing is ever fetched, least of all by itself for a partial clone
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
         "GIT_AUTHOR_NAME": AUTHOR,
         "GIT_AUTHOR_EMAIL": EMAIL,
         "GIT_COMMITTER_NAME": AUTHOR,
         "GIT_COMMITTER_EMAIL": EMAIL,
-        "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
+        "GIT_CONFIG_COUNT": str(len(settings)),
     }
-    for number, (key, value) in enumerate(_SETTINGS.items()):
+    for number, (key, value) in enumerate(settings.items()):
         variables[f"GIT_CONFIG_KEY_{number}"] = key
         variables[f"GIT_CONFIG_VALUE_{number}"] = value
     return variables
+
+
+def _last_line(error: git.GitCommandError) -> str:
+    """Return git's own last line; GitPython puts what git said in quotes, with a word before it."""
+    said = error.stderr.strip().removeprefix("stderr: '").removesuffix("'").splitlines()
+    return said[-1].strip() if said else ""
 
 
 class Git:
@@ -63,13 +91,29 @@ class Git:
 
     def run(self, *arguments: str, stdin: BinaryIO | None = None, **variables: str) -> str:
         """Run `git ARGUMENTS` and return what it printed; `UserError` with git's own words."""
-        clean = [f"{name}={value}" for name, value in {**environment(), **variables}.items()]
+        return self._execute(arguments, {**environment(self._shut()), **variables}, stdin)
+
+    def _shut(self) -> dict[str, str]:
+        """Return settings that shut the programs which this repository names."""
+        listed = self._execute(("config", "--list", "--name-only", "-z"), environment(), None)
+        found = [match for key in listed.split("\0") if (match := _PROGRAMS.fullmatch(key))]
+        return {
+            f"{match[kind]}.{setting}": value
+            for match in found
+            for kind, settings in _SHUT.items()
+            if match[kind]
+            for setting, value in settings.items()
+        }
+
+    def _execute(
+        self, arguments: Sequence[str], variables: Mapping[str, str], stdin: BinaryIO | None
+    ) -> str:
+        clean = [f"{name}={value}" for name, value in variables.items()]
         try:
             # GitPython hands on the caller's environment, in which GIT_DIR and its like steer git
             found = self._git.execute(["env", "-i", *clean, "git", *arguments], istream=stdin)
         except git.GitCommandError as error:
-            lines = str(error.stderr).strip().strip("'").splitlines()
-            reason = lines[-1].strip() if lines else f"status {error.status}"
+            reason = _last_line(error) or f"status {error.status}"
             raise UserError(
                 f"`git {arguments[0]}` failed ({reason})",
                 where=str(self.folder),

@@ -2,10 +2,6 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from rocm_pipeline.planning.snapshot import RepoSnapshot
-
-__all__ = ["PullRequest", "RepoSnapshot"]
-
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

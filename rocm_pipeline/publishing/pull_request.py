@@ -1,17 +1,22 @@
 """Proposing a kernel: its files on a branch, or the reason why there is none."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rocm_pipeline.agents.outcome import ChosenKernel, Document
 from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.planning.review import Review, Verdict
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.branch import branch_name, commit_files
 from rocm_pipeline.publishing.models import PullRequest
+from rocm_pipeline.redaction.process import clean_text
 from rocm_pipeline.targets.spec import Target
 
 BODY = "pr.md"
+BUNDLE = "evidence"
+"""Folder of the evidence bundle, beside the kernel."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Proposal:
     document: Document
     review: Review
     body: str
+    bundle: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The evidence bundle's files; they go to the folder `evidence`."""
 
 
 def propose(repository: Path, worktrees: Path, proposal: Proposal) -> PullRequest:
@@ -41,7 +48,7 @@ def propose(repository: Path, worktrees: Path, proposal: Proposal) -> PullReques
             commit=None,
             base_commit=proposal.snapshot.commit,
             files=(),
-            body=proposal.body,
+            body=clean_text(proposal.body),
             reason=reason,
         )
     branch = branch_name(proposal.target.name, proposal.kernel.candidate.id)
@@ -60,12 +67,12 @@ def propose(repository: Path, worktrees: Path, proposal: Proposal) -> PullReques
         commit=commit,
         base_commit=proposal.snapshot.commit,
         files=tuple(sorted(files)),
-        body=proposal.body,
+        body=clean_text(proposal.body),
     )
 
 
 def proposal_files(proposal: Proposal) -> dict[str, str]:
-    """Return every file of the branch by path; all lie below the target's own folder."""
+    """Return every file of the branch by path, redacted; all lie below the target's own folder."""
     folder = f"kernels/{proposal.target.name}"
     candidate = proposal.kernel.candidate
     files = {
@@ -75,16 +82,24 @@ def proposal_files(proposal: Proposal) -> dict[str, str]:
         f"{folder}/README.md": proposal.document.markdown,
         f"{folder}/{BODY}": proposal.body,
     }
+    files |= {f"{folder}/{BUNDLE}/{path}": text for path, text in proposal.bundle.items()}
     package = proposal.operator.package
     if package is not None:
         for file in package.files:
             files[f"{folder}/{package.folder}/{file.path}"] = file.text
-    return files
+    return {path: clean_text(text) for path, text in files.items()}
 
 
 def _reason_against(proposal: Proposal) -> str:
     if proposal.kernel.is_baseline:
         return f"nothing to propose: {proposal.kernel.reason}"
+    evidence = proposal.kernel.evidence
+    if evidence.status is not Status.PASSED:
+        return f"the harness says {evidence.status.value}"
+    if proposal.review.subject != proposal.kernel.candidate.id:
+        return "the final review is about another kernel"
+    if proposal.review.kind != "final" or evidence.id not in proposal.review.evidence_ids:
+        return "the final review is about other evidence"
     if proposal.review.verdict is not Verdict.APPROVE:
         worst = next((f.message for f in proposal.review.findings), "no finding")
         return f"the final review says {proposal.review.verdict.value}: {worst}"

@@ -1,5 +1,6 @@
 """The configured repository: what a target watches in it, and which commits touched that."""
 
+import os
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -8,6 +9,7 @@ from pathlib import Path
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.git import Git
+from rocm_pipeline.redaction.process import clean_text
 from rocm_pipeline.targets.spec import Target
 
 MAX_FILES = 40
@@ -62,7 +64,7 @@ def snapshot(repository: Path, target: Target) -> RepoSnapshot:
             _read(git, commit, name, room) if len(taken) < MAX_FILES else ("", "too many")
         )
         if reason:
-            left_out.append(f"{name}: {reason}")
+            left_out.append(f"{_shown(name)}: {reason}")
         else:
             taken[name] = text
     touched = git.run("rev-list", "--max-count=1", commit, "--", *names).strip() if names else ""
@@ -82,15 +84,33 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def _read(git: Git, commit: str, name: str, room: int) -> tuple[str, str]:
+    if not _is_utf8(name):
+        return "", "its name is not UTF-8"
     size = int(git.run("cat-file", "-s", f"{commit}:{name}"))
     if size > room:
         return "", f"{size} bytes, more than the {room} that are left of {MAX_BYTES}"
     text = git.run("cat-file", "blob", f"{commit}:{name}")
-    return (text, "") if "\0" not in text and "\ufffd" not in text else ("", "not text")
+    is_text = "\0" not in text and _is_utf8(text)
+    return (clean_text(text), "") if is_text else ("", "not text")
+
+
+def _is_utf8(text: str) -> bool:
+    """Say whether git printed UTF-8; other bytes came as lone surrogates, which no file holds."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(name: str) -> str:
+    """Return a file's name with what is not UTF-8 written as escapes."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _git(repository: Path) -> Git:
-    if not (repository / ".git").exists() and not (repository / "HEAD").is_file():
+    # by os.path: where a folder may not be looked into, pathlib raises
+    if not os.path.exists(repository / ".git") and not os.path.isfile(repository / "HEAD"):
         raise UserError(
             "is no git repository",
             where=str(repository),

@@ -1,4 +1,7 @@
-"""Whole files under one folder or bucket, written so that a reader never sees half of one."""
+"""Whole files under one folder or bucket, written so that a reader never sees half of one.
+
+Secrets are taken out of every content on its way.
+"""
 
 import os
 import tempfile
@@ -11,6 +14,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.redaction.process import clean_bytes
 
 
 class Files:
@@ -34,12 +38,14 @@ class Files:
         return f"{self._root}/{name}"
 
     def write(self, name: str, content: bytes) -> None:
+        """Put `content` at `name`, redacted; what was there is replaced as a whole."""
         path = self.path(name)
+        clean = clean_bytes(content)
         with _explained(path):
             if self.is_local:
-                _write_local(Path(path), content)
+                _write_local(Path(path), clean)
             else:
-                self._system.pipe_file(path, content)
+                self._system.pipe_file(path, clean)
 
     def read(self, name: str) -> bytes:
         """Return the content of `name`; FileNotFoundError when there is none."""

@@ -8,9 +8,9 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from sqlalchemy import select
 
 from rocm_pipeline.records import owner
@@ -20,6 +20,10 @@ from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.prompt import prompt_json, prompt_sha256
 from rocm_pipeline.records.schema import ArtefactRow, AttemptRow
 from rocm_pipeline.records.store import Store, canonical_json, sha256
+from rocm_pipeline.redaction.process import clean_text
+
+CleanText = Annotated[str, AfterValidator(clean_text)]
+"""Redacted on its way in, so that a new answer is what a replay of it will be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,8 @@ class Received(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     outcome: Outcome
-    text: str | None = None
-    error: str = ""
+    text: CleanText | None = None
+    error: CleanText = ""
     model_returned: str | None = None
     request_id: str | None = None
     t_first: float | None = None

@@ -5,6 +5,7 @@ import json
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.records.files import Files
+from rocm_pipeline.redaction.process import clean_bytes
 
 
 class StoreCorruptError(Exception):
@@ -27,10 +28,11 @@ class Store:
         self._files = Files(url)
 
     def put(self, content: bytes) -> str:
-        """Store `content` and return its hash; the same content twice is one blob.
+        """Store `content`, redacted, and return its hash; the same content twice is one blob.
 
-        A blob that was damaged meanwhile is written anew.
+        The hash is of what is stored. A blob that was damaged meanwhile is written anew.
         """
+        content = clean_bytes(content)
         digest = sha256(content)
         try:
             intact = self._files.read(_name(digest)) == content

@@ -53,12 +53,14 @@ def numbers_without_source(text: str, *sources: str) -> list[str]:
     """Return the numbers of the prose in `text` that none of `sources` holds.
 
     Code, placeholders and list numbers are no prose. A number with a unit of speed (times, %, µs)
-    must be in the sources with its unit.
+    must be in the sources with its unit, also where it stands in code: an example is not run, so
+    what it shows as output is a claim like any other.
     """
-    prose = _LIST_ITEM.sub("", _PLACEHOLDER.sub("", _CODE.sub("", text)))
+    text = _PLACEHOLDER.sub("", text)
+    prose = _LIST_ITEM.sub("", _CODE.sub("", text))
     known = {found.group() for source in sources for found in _NUMBER.finditer(source)}
     claims = {_flat(found.group()) for source in sources for found in _CLAIM.finditer(source)}
-    missing = [c.group() for c in _CLAIM.finditer(prose) if _flat(c.group()) not in claims]
+    missing = [c.group() for c in _CLAIM.finditer(text) if _flat(c.group()) not in claims]
     rest = _CLAIM.sub("", prose)
     missing += [n.group() for n in _NUMBER.finditer(rest) if n.group() not in known]
     return list(dict.fromkeys(missing))

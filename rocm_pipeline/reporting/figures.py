@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel
 from rocm_pipeline.lab.evidence import Speedup, Status
+from rocm_pipeline.lab.ranking import mean_speedup
 from rocm_pipeline.reporting import tables
 
 _COLOURS = {
@@ -61,7 +62,7 @@ def progress_figure(candidates: CandidateSet) -> go.Figure | None:
                 for found in outcome.rounds
                 if found.evidence
                 and found.evidence.status is Status.PASSED
-                and (mean := tables.mean_speedup(found.evidence))
+                and (mean := mean_speedup(found.evidence))
             )
         )
     ]

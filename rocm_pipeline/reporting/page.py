@@ -1,5 +1,6 @@
 """The HTML report: one page a target, and an index of them all."""
 
+import logging
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -8,12 +9,14 @@ import plotly.graph_objects as go
 from jinja2 import Environment, StrictUndefined, Template
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, Document
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.benchmark import Benchmark
 from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.ranking import mean_speedup
 from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.publishing.models import PullRequest
@@ -24,6 +27,8 @@ from rocm_pipeline.targets.spec import Target
 
 INDEX = "index.html"
 PLOTLY = "plotly.min.js"
+
+_log = logging.getLogger(__name__)
 
 
 class Summary(BaseModel):
@@ -60,6 +65,7 @@ class ReportInputs:
     plan: Plan
     candidates: CandidateSet
     kernel: ChosenKernel
+    reproduction: Reproduction
     operator: TorchOp
     benchmark: Benchmark
     document: Document
@@ -72,11 +78,11 @@ class ReportInputs:
 def summarise(inputs: ReportInputs) -> Summary:
     """Return the target's row; figures come from evidence."""
     evidence = inputs.kernel.evidence
-    low, high = tables.mean_speedup(evidence) or (None, None)
+    low, high = mean_speedup(evidence) or (None, None)
     return Summary(
         target=inputs.target.name,
         kernel=inputs.kernel.candidate.id,
-        tier=evidence.tier.label if evidence.tier is not None else "none",
+        tier=tables.tier_label(evidence, inputs.reproduction),
         architectures=evidence.architectures_compiled,
         architectures_wanted=len(inputs.target.architectures),
         correctness=evidence.status,
@@ -100,7 +106,9 @@ def write_page(folder: Path, inputs: ReportInputs) -> Path:
     text = _template("target.html.j2").render(
         inputs=inputs,
         summary=summary,
-        tier=tables.tier_words(inputs.kernel.evidence),
+        tier=tables.tier_words(inputs.kernel.evidence, inputs.reproduction),
+        reproduction=_markdown(tables.reproduction_table(inputs.reproduction)),
+        reproduced=tables.reproduction_words(inputs.reproduction),
         speedup=_speedup_words(summary),
         mean_speedup=tables.mean_speedup_words,
         plotly=PLOTLY,
@@ -128,11 +136,15 @@ def write_index(folder: Path) -> Path:
 
 
 def read_summaries(folder: Path) -> list[Summary]:
-    """Return the summaries in `folder`, by target name."""
-    return [
-        Summary.model_validate_json(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.glob("*.json"))
-    ]
+    """Return the summaries in `folder`, by target name; what is none is left out with a warning."""
+    found: list[Summary] = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(Summary.model_validate_json(path.read_bytes()))
+        except (OSError, ValidationError) as error:
+            reason = "it is no summary" if isinstance(error, ValidationError) else error.strerror
+            _log.warning("%s is left out of the reports: %s", path, reason)
+    return found
 
 
 def _write_plotly(files: Files) -> None:

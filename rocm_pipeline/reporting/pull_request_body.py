@@ -1,14 +1,20 @@
 """The text of a pull request, rendered from evidence alone."""
 
 from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.planning.review import Review
+from rocm_pipeline.publishing.pull_request import BUNDLE
 from rocm_pipeline.reporting import tables
 from rocm_pipeline.targets.spec import Target
 
 
 def render_body(
-    target: Target, kernel: ChosenKernel, operator: OperatorEvidence, reviews: tuple[Review, ...]
+    target: Target,
+    kernel: ChosenKernel,
+    operator: OperatorEvidence,
+    reviews: tuple[Review, ...],
+    reproduction: Reproduction,
 ) -> str:
     """Return the body in Markdown; every number in it comes from the records it names."""
     author = kernel.exchange
@@ -21,9 +27,15 @@ def render_body(
     parts = [
         f"# {target.title}",
         f"Kernel `{kernel.candidate.id}`, evidence `{kernel.evidence.id}`, "
-        f"tier **{tables.tier_words(kernel.evidence)}**.",
+        f"tier **{tables.tier_words(kernel.evidence, reproduction)}**.",
         f"Written by {written_by}; judged by the harness `{kernel.evidence.identity.harness}` "
         f"with {kernel.evidence.identity.toolchain}.",
+        "## Check it yourself",
+        "The folder `evidence` beside this file is the whole evidence: sources, launch plan, "
+        "target, reference, records and hashes. With `rocm_pipeline` installed, this judges the "
+        "kernel again on your machine and says of each claim whether it was reproduced:",
+        f"```\nrocm-pipeline evidence verify kernels/{target.name}/{BUNDLE}\n```",
+        f"The pipeline did so in a clean workspace: {tables.reproduction_words(reproduction)}.",
         "## Estimated speed-up",
         tables.speedup_table(kernel.evidence),
         "These are estimates from a model of the machine, not measurements.",

@@ -1,9 +1,10 @@
 """Markdown tables rendered from evidence: the only way a figure enters a document."""
 
 from collections.abc import Iterable, Sequence
-from statistics import geometric_mean
 
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.lab.evidence import Evidence, Speedup, Status, Tier
+from rocm_pipeline.lab.ranking import mean_speedup
 
 ESTIMATE = "estimate"
 TIERS = {
@@ -16,11 +17,53 @@ TIERS = {
 }
 
 
-def tier_words(evidence: Evidence) -> str:
-    """Return the tier with its meaning, as it is shown beside every candidate."""
+def tier_words(evidence: Evidence, reproduction: Reproduction | None = None) -> str:
+    """Return the tier with its meaning, as it is shown beside every candidate.
+
+    T5 is said of the tier that was reached, never instead of it: what lies between is not reached.
+    """
     if evidence.tier is None:
         return "no tier (not parsed)"
-    return f"{evidence.tier.label} ({TIERS[evidence.tier]})"
+    words = f"{evidence.tier.label} ({TIERS[evidence.tier]})"
+    if not is_reproduced(evidence, reproduction):
+        return words
+    missing = [tier.label for tier in (Tier.T3, Tier.T4) if tier > evidence.tier]
+    rest = f"; not reached: {', '.join(missing)}" if missing else ""
+    return f"{words}, {TIERS[Tier.T5]} (T5 of {evidence.tier.label}){rest}"
+
+
+def tier_label(evidence: Evidence, reproduction: Reproduction | None = None) -> str:
+    """Return the tier in a word or two, for tables."""
+    if evidence.tier is None:
+        return "none"
+    label = evidence.tier.label
+    return f"{label}, reproduced" if is_reproduced(evidence, reproduction) else label
+
+
+def is_reproduced(evidence: Evidence, reproduction: Reproduction | None) -> bool:
+    """Say whether `reproduction` is of this very evidence, and reached T5."""
+    return reproduction is not None and reproduction.evidence == evidence.id and reproduction.is_t5
+
+
+def reproduction_words(reproduction: Reproduction) -> str:
+    """Return what the pipeline's own check came to, and what it left to others."""
+    kinds = dict.fromkeys(row.kind.value for row in reproduction.unchecked)
+    left = f" (not checked: {', '.join(kinds)})" if kinds else ""
+    return f"{reproduction.words}{left}"
+
+
+def reproduction_table(reproduction: Reproduction) -> str:
+    """Every claim of the bundle with the verdict on it."""
+    rows = [
+        (
+            f"baseline: {row.claim}" if row.about_baseline else row.claim,
+            row.recorded,
+            row.found,
+            f"{row.verdict.value}: {row.reason}" if row.reason else row.verdict.value,
+        )
+        for row in reproduction.rows
+    ]
+    return markdown_table(("claim", "recorded", "found in a clean workspace", "verdict"), rows)
 
 
 def range_words(low: float, high: float) -> str:
@@ -33,15 +76,6 @@ def span_words(low: float, high: float) -> str:
     """Return a range of any quantity; one value where both ends read alike."""
     ends = dict.fromkeys((_short(low), _short(high)))
     return " to ".join(ends)
-
-
-def mean_speedup(evidence: Evidence) -> tuple[float, float] | None:
-    """Return the geometric means of low and of high ends, over architectures and cases."""
-    if not evidence.speedups:
-        return None
-    lows = geometric_mean(s.low for s in evidence.speedups)
-    highs = geometric_mean(s.high for s in evidence.speedups)
-    return lows, highs
 
 
 def mean_speedup_words(evidence: Evidence | None) -> str:
@@ -86,13 +120,14 @@ def resources_table(evidence: Evidence) -> str:
 def correctness_table(evidence: Evidence) -> str:
     """Cases by origin with their worst error, and the controls."""
     rows: list[tuple[str, ...]] = []
-    for origin in ("public", "held out", "agent"):
+    for origin in ("public", "held out", "agent", "repeat", "large", "timed"):
         cases = [record for record in evidence.cases if record.origin == origin]
         if not cases:
             continue
         passed = [record for record in cases if record.status is Status.PASSED]
-        worst = max((r.worst_ratio or 0.0 for r in passed), default=0.0)
-        rows.append((f"{origin} cases", f"{len(passed)} of {len(cases)} passed", f"{worst:.1%}"))
+        ratios = [r.worst_ratio for r in passed if r.worst_ratio is not None]
+        worst = f"{max(ratios):.1%}" if ratios else "none"
+        rows.append((f"{origin} cases", f"{len(passed)} of {len(cases)} passed", worst))
     rejected = sum(control.rejected for control in evidence.controls)
     if evidence.controls:
         rows.append(("trivial kernels", f"{rejected} of {len(evidence.controls)} rejected", ""))

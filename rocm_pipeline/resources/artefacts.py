@@ -13,18 +13,19 @@ from pydantic import BaseModel, ValidationError
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.records.files import Files
-from rocm_pipeline.records.store import Store, sha256
+from rocm_pipeline.records.store import Store, StoreCorruptError, sha256
+from rocm_pipeline.redaction.process import clean_text
 
 Value = TypeVar("Value", bound=BaseModel)
 
 _PARTITION = re.compile(r"[a-z][a-z0-9_]{0,47}")
-_FIX = "Run the pipeline for this target again."
 
 
 def text_of(value: BaseModel) -> str:
     """Return `value` as JSON in its own order, which carries meaning: a target's tensors are the
-    parameters of its operator, and the ids of records are hashes of their text."""
-    return value.model_dump_json()
+    parameters of its operator, and the ids of records are hashes of their text. It is redacted,
+    because the Store would do that too, and the hash must be that of what is stored."""
+    return clean_text(value.model_dump_json())
 
 
 def digest_of(value: BaseModel) -> str:
@@ -58,7 +59,9 @@ class Artefacts:
         try:
             digest = self._pointers.read(name).decode().strip()
         except FileNotFoundError:
-            raise UserError("has not been made yet", where=where, fix=_FIX) from None
+            raise UserError(
+                "has not been made yet", where=where, fix="Run the pipeline for this target."
+            ) from None
         try:
             return model.model_validate_json(self._store.get(digest))
         except ValidationError as error:
@@ -67,11 +70,22 @@ class Artefacts:
             raise UserError(
                 f"does not fit this version of {model.__name__} ({field}: {first['msg']})",
                 where=where,
-                fix=_FIX,
+                # a stage whose value is gone is made again; one that stands would not be
+                fix="Delete that file, then run the pipeline for this target: it is made again.",
             ) from error
 
     def has(self, name: str) -> bool:
         return self._pointers.exists(name)
+
+    def holds(self, name: str, digest: str) -> bool:
+        """Say whether `name` points at the value of that hash, and all of its bytes are there."""
+        try:
+            if self._pointers.read(name).strip() != digest.encode() or not self._store.has(digest):
+                return False
+            self._store.get(digest)
+        except (FileNotFoundError, StoreCorruptError):
+            return False
+        return True
 
     def find(self, asset: str, target: str, model: type[Value]) -> Value | None:
         """Return the newest value of an asset for a target, or None when it was never made."""

@@ -81,14 +81,20 @@ class HomeIntegration:
 
 
 def _no_package(target: Target, kernel: ChosenKernel, reason: str) -> OperatorEvidence:
+    """Return a failure: there is nothing to judge, whether or not PyTorch is installed."""
+    message = f"no operator: {reason}"
     return OperatorEvidence(
         target=target.name,
         candidate=kernel.candidate.id,
         package_sha256="",
         seed=0,
-        torch_version=None,
+        torch_version=torch_version(),
         checks=tuple(
-            CheckRecord(check=check, status=Status.NOT_RUN, message=f"no operator: {reason}")
+            CheckRecord(
+                check=check,
+                status=Status.POLICY_VIOLATION if check is Check.POLICY else Status.NOT_RUN,
+                message=message,
+            )
             for check in Check
         ),
     )

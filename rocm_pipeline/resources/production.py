@@ -16,6 +16,7 @@ from rocm_pipeline.records.lineage import lineage, render
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, ReportInputs, read_summaries, write_page
 from rocm_pipeline.resources.artefacts import ArtefactIOManager, Artefacts
+from rocm_pipeline.resources.bundles import HomeBundles
 from rocm_pipeline.resources.locks import locked
 from rocm_pipeline.resources.operators import HomeIntegration
 from rocm_pipeline.resources.sources import HomeHistory, HomeSources
@@ -121,6 +122,11 @@ def integration(_context: dg.InitResourceContext) -> HomeIntegration:
     return HomeIntegration(Home.from_environment())
 
 
+@dg.resource(description="Evidence bundles, and their check in a clean workspace.")
+def bundles(_context: dg.InitResourceContext) -> HomeBundles:
+    return HomeBundles(Home.from_environment())
+
+
 @dg.resource(description="Branches in the configured repository.")
 def publishing(_context: dg.InitResourceContext) -> HomePublishing:
     return HomePublishing(Home.from_environment())
@@ -143,6 +149,7 @@ def production_resources() -> dict[str, object]:
         "history": history,
         "workshop": workshop,
         "integration": integration,
+        "bundles": bundles,
         "publishing": publishing,
         "reporting": reporting,
         "io_manager": artefacts,

@@ -1,6 +1,7 @@
 """What the assets need, as they see it; tests hand in other implementations."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from rocm_pipeline.agents.outcome import (
     Analysis,
     CandidateSet,
     ChosenKernel,
+    Document,
     KernelOutcome,
     KernelRound,
     Operator,
@@ -15,6 +17,7 @@ from rocm_pipeline.agents.outcome import (
     TestSuite,
 )
 from rocm_pipeline.agents.workshop import DocumentDraft
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
@@ -26,6 +29,19 @@ from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.publishing.pull_request import Proposal
 from rocm_pipeline.reporting.page import ReportInputs
 from rocm_pipeline.targets.spec import Target
+
+
+@dataclass(frozen=True)
+class BundleParts:
+    """What came of a target, as far as a bundle holds it."""
+
+    target: Target
+    kernel: ChosenKernel
+    baseline_evidence: Evidence
+    reproduction: Reproduction
+    operator: TorchOp
+    document: Document
+    reviews: tuple[Review, ...]
 
 
 class Sources(Protocol):
@@ -107,6 +123,20 @@ class Integration(Protocol):
     """Makes and judges the PyTorch operator package."""
 
     def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp: ...
+
+
+class Bundles(Protocol):
+    """Evidence that travels; see `rocm_pipeline.bundle`."""
+
+    def reproduce(
+        self, target: Target, kernel: ChosenKernel, baseline_evidence: Evidence
+    ) -> Reproduction:
+        """Judge the kernel's bundle again in a clean workspace, once for each evidence."""
+        ...
+
+    def files(self, parts: BundleParts) -> dict[str, str]:
+        """Return the files of the bundle that a pull request carries."""
+        ...
 
 
 class Publishing(Protocol):

@@ -48,8 +48,8 @@ class HomeHistory:
 
 def configured_repository(home: Home) -> Path:
     """Return the repository's folder; the built-in example is made at its first use."""
-    if home.repository == home.path / "repository":
-        home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if home.repository == home.path / "repository" and not home.repository.exists():
+        home.create()
         with locked(home.path / "repository.lock"):
             ensure_example(home.repository)
     return home.repository

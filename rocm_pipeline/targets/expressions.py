@@ -5,6 +5,7 @@ because launch plans come from agents.
 """
 
 import ast
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from threading import RLock
@@ -12,8 +13,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
+from rocm_pipeline.errors import one_line
+
 MAX_LENGTH = 400
 MAX_DEPTH = 60
+MAX_BITS = 63
+"""Of any value on the way; sizes and addresses have no more, and numbers stay cheap."""
 
 _FUNCTIONS = {"min", "max", "ceildiv"}
 _ONE_AT_A_TIME = RLock()
@@ -24,6 +29,9 @@ _LANGUAGE = "allowed are integers, symbols, + - * // %, min(), max() and ceildiv
 
 class ExpressionError(ValueError):
     """The text is not an expression of the language, or has no value for these symbols."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def ceildiv(numerator: int, denominator: int) -> int:
@@ -37,7 +45,8 @@ def parse(text: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expression longer than {MAX_LENGTH} characters")
     try:
-        with _ONE_AT_A_TIME:
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `1if` is refused below, in our own words
             tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"'{text}' is not an expression; {_LANGUAGE}") from error
@@ -57,6 +66,12 @@ def symbols_of(text: str) -> frozenset[str]:
 def evaluate(text: str, symbols: Mapping[str, int]) -> int:
     """Return the value of `text` for these symbols."""
     return _value(parse(text), symbols, text)
+
+
+def _bounded(value: int, text: str) -> int:
+    if value.bit_length() > MAX_BITS:
+        raise ExpressionError(f"'{text}' needs more than {MAX_BITS} bits")
+    return value
 
 
 def _check(node: ast.expr, text: str, depth: int) -> None:
@@ -86,16 +101,17 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
 def _value(node: ast.expr, symbols: Mapping[str, int], text: str) -> int:
     match node:
         case ast.Constant(value=int() as value):
-            return value
+            return _bounded(value, text)
         case ast.Name(id=name):
             if name not in symbols:
                 known = ", ".join(sorted(symbols)) or "none"
                 raise ExpressionError(f"'{text}' names '{name}'; the symbols are {known}")
-            return symbols[name]
+            return _bounded(symbols[name], text)
         case ast.UnaryOp(operand=operand):
             return -_value(operand, symbols, text)
         case ast.BinOp(left=left, op=op, right=right):
-            return _binary(op, _value(left, symbols, text), _value(right, symbols, text), text)
+            values = _value(left, symbols, text), _value(right, symbols, text)
+            return _bounded(_binary(op, *values, text), text)
         case ast.Call(func=ast.Name(id=name), args=args):
             values = [_value(argument, symbols, text) for argument in args]
             return _call(name, values, text)

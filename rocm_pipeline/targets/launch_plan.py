@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from rocm_pipeline.errors import one_line
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.expressions import Expression, ExpressionError, evaluate
 
@@ -56,7 +57,7 @@ class Launch(_Frozen):
     grid: Triple
     block: Triple
     shared_bytes: Expression = "0"
-    args: tuple[Name, ...]
+    args: tuple[Name, ...] = Field(max_length=64)
 
 
 class Workspace(_Frozen):
@@ -67,7 +68,7 @@ class Workspace(_Frozen):
 
     name: Name
     dtype: str
-    shape: tuple[Expression, ...]
+    shape: tuple[Expression, ...] = Field(max_length=8)
 
 
 class LaunchPlan(_Frozen):
@@ -116,6 +117,9 @@ class BoundPlan:
 
 class LaunchPlanError(ValueError):
     """The plan has no meaning for a case: an unknown name, an empty grid, a block too large."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def bind(

@@ -6,11 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.targets.spec import NAME_PATTERN, Target
+from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
 
 TARGET_FILE = "target.yaml"
 
@@ -77,19 +77,36 @@ def create(name: str, user_folder: Path) -> Path:
             where="targets new",
             fix="Use lower-case letters, digits and _, starting with a letter, at most 48.",
         )
+    if name in builtin_names():
+        raise UserError(
+            f"'{name}' is a built-in target, whose place the new one would take",
+            where="targets new",
+            fix="Choose another name.",
+        )
     folder = user_folder / name
+    try:
+        _write_template(name, folder)
+    except OSError as error:
+        raise UserError(
+            f"the target cannot be written ({error.strerror or error})",
+            where=str(folder),
+            fix="Mend the permissions there, or free space.",
+        ) from error
+    return folder
+
+
+def _write_template(name: str, folder: Path) -> None:
     if folder.exists():
         raise UserError("is there already", where=str(folder), fix="Choose another name.")
-    user_folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     template = Path(str(files("rocm_pipeline.targets") / "template"))
-    with tempfile.TemporaryDirectory(dir=user_folder, prefix=".new-") as temporary:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
         draft = Path(temporary) / name
         draft.mkdir()
         for source in sorted(template.iterdir()):
             text = source.read_text(encoding="utf-8").replace("NAME", name)
             (draft / source.name).write_text(text, encoding="utf-8")
         draft.rename(folder)
-    return folder
 
 
 def _builtin_folder() -> Path:
@@ -98,30 +115,22 @@ def _builtin_folder() -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return read_mapping(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot be read ({error})", where=str(path), fix="Check it.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "malformed"
-        raise UserError(
-            f"is not YAML{line}: {problem}", where=str(path), fix="Mend that line."
-        ) from error
-    if not isinstance(data, dict):
-        raise UserError("holds no mapping", where=str(path), fix="Start from `targets new`.")
-    return data
+    except StrictYamlError as error:
+        raise UserError(error.problem, where=str(path), fix=error.fix) from error
 
 
 def _read_beside(folder: Path, name: str, path: Path, field: str) -> str:
     beside = folder / name
-    if beside.parent.resolve() != folder.resolve():
+    if not name.isprintable() or beside.parent.resolve() != folder.resolve():
         raise UserError(
             f"{field}: '{name}' is not a file beside it", where=str(path), fix="Give a plain name."
         )
     try:
         return beside.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{field}: {beside.name} cannot be read ({error})",
             where=str(path),

@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rocm_pipeline.targets.dtypes import DType
-from rocm_pipeline.targets.expressions import Expression, ExpressionError, evaluate, symbols_of
+from rocm_pipeline.targets.expressions import Expression, evaluate, symbols_of
 from rocm_pipeline.targets.launch_plan import WAVE, BoundPlan, LaunchPlan, Name, bind, kernel_names
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
+MAX_VARIANTS = 256
+"""Combinations of element types and listed choices; each is a kernel to compile and to run."""
 ARCHITECTURES = ("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1201")
 
 
@@ -93,6 +96,38 @@ class Case(_Frozen):
         return ",".join(parts)
 
 
+class Calibration(_Frozen):
+    """What an honest implementation of the same element type needs of a tolerance.
+
+    A sentence alone, as an author writes it at first, is `how` with nothing measured;
+    `rocm-pipeline targets calibrate` prints the rest.
+    """
+
+    how: str
+    """Which implementations were measured."""
+    draws: int = Field(default=0, ge=0)
+    """Cases, each with values of its own."""
+    worst_ratio: float | None = Field(default=None, ge=0)
+    """Their largest error over the tolerance, where that was largest."""
+    suggested_absolute: float | None = Field(default=None, ge=0)
+    suggested_relative: float | None = Field(default=None, ge=0)
+    harness: str = ""
+    """Hash of the harness that measured it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sentence(cls, value: object) -> object:
+        return {"how": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _measured_or_not(self) -> "Calibration":
+        figures = (self.worst_ratio, self.suggested_absolute, self.suggested_relative)
+        measured = self.draws > 0
+        if any((figure is not None) != measured for figure in figures):
+            raise ValueError("give all figures with 'draws', or none: see `targets calibrate`")
+        return self
+
+
 class Tolerance(_Frozen):
     """`|actual - reference| <= absolute + relative * |reference|`, for every element.
 
@@ -102,7 +137,7 @@ class Tolerance(_Frozen):
 
     absolute: float = Field(ge=0)
     relative: float = Field(ge=0)
-    calibration: str
+    calibration: Calibration
 
 
 class Baseline(_Frozen):
@@ -182,7 +217,7 @@ class Target(_Frozen):
     baseline: Baseline
     reference: str
     """Source of a Python file with `reference(inputs, symbols, scalars) -> outputs`, in float64."""
-    architectures: tuple[str, ...] = ARCHITECTURES
+    architectures: tuple[str, ...] = Field(default=ARCHITECTURES, min_length=1)
     constraints: tuple[str, ...] = ()
     reference_docs: tuple[str, ...] = ()
     watch: tuple[str, ...] = ()
@@ -197,6 +232,8 @@ class Target(_Frozen):
                 f"architectures: {', '.join(sorted(unknown))} unknown; "
                 f"known are {', '.join(ARCHITECTURES)}"
             )
+        if len(set(self.architectures)) != len(self.architectures):
+            raise ValueError("architectures: one is named twice")
         self._check_names()
         self._check_expressions()
         if not self.outputs:
@@ -207,6 +244,7 @@ class Target(_Frozen):
         if self.pytorch.gradcheck is not None:
             self.check_case(self._gradcheck_case(self.pytorch.gradcheck), "pytorch.gradcheck")
         self._check_tolerance()
+        self._check_variants()
         for case in self.kernel_variants():
             bind(self.baseline.launch_plan, case.symbols, case.dtypes, wave=64)
         return self
@@ -318,6 +356,15 @@ class Target(_Frozen):
             text = getattr(self.work, field)
             _require(symbols_of(text), known | sizes, f"work.{field} '{text}'")
 
+    def _check_variants(self) -> None:
+        counts = [len(s.choices) for s in self.symbols.values() if s.choices is not None]
+        counts += [len(types) for types in self.dtypes.values()]
+        if prod(counts) > MAX_VARIANTS:
+            raise ValueError(
+                f"choices and dtypes make {prod(counts)} kernel variants; "
+                f"at most {MAX_VARIANTS} are compiled"
+            )
+
     def _check_tolerance(self) -> None:
         for name in self.outputs:
             variable = self.tensors[name].dtype
@@ -338,8 +385,8 @@ __all__ = [
     "ARCHITECTURES",
     "Baseline",
     "BoundTensor",
+    "Calibration",
     "Case",
-    "ExpressionError",
     "Gradcheck",
     "PyTorch",
     "Role",

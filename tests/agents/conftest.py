@@ -18,6 +18,7 @@ from rocm_pipeline.lab.evidence import (
     Finding,
     Identity,
     KernelResources,
+    Scope,
     Speedup,
     Status,
     Tier,
@@ -140,6 +141,13 @@ def passed(target: Target, candidate: Candidate) -> Evidence:
             for name, (low, high) in ranges.items()
         ),
         speedups=tuple(Speedup(architecture=name, case=case, low=2.0, high=8.0) for name in ranges),
+        scope=Scope(
+            seed=1,
+            architectures=tuple(ranges),
+            executions=1,
+            controls=("zeros",),
+            timing_cases=(case.name,),
+        ),
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, KernelOutcome, KernelRound
 from rocm_pipeline.assets import gates
 from rocm_pipeline.lab.benchmark import Benchmark, compare
-from rocm_pipeline.lab.evidence import ControlRecord, Status
+from rocm_pipeline.lab.evidence import ControlRecord, Finding, Status
 from rocm_pipeline.planning.plan import Plan, TaskType
 from rocm_pipeline.planning.review import Heading, Review, ReviewFinding, Verdict
 from rocm_pipeline.planning.rules import make_plan
@@ -26,7 +26,11 @@ from tests.fakes.values import (
 target = a_target()
 plan = make_plan(target, "c0ffee", ())
 candidate = a_candidate(target, "better")
-FAILED: dict[str, Any] = {"status": Status.WRONG_VALUE, "speedups": ()}
+FAILED: dict[str, Any] = {
+    "status": Status.WRONG_VALUE,
+    "findings": (Finding(status=Status.WRONG_VALUE, message="y is wrong"),),
+    "speedups": (),
+}
 
 
 def a_kernel(**changes: Any) -> ChosenKernel:
@@ -153,7 +157,7 @@ def test_controls_that_were_accepted_or_never_run_are_refused() -> None:
         (Status.WRONG_VALUE, False, "ERROR"),
     ],
 )
-def test_an_operator_that_was_not_run_is_neither_a_pass_nor_an_error(
+def test_an_operator_that_could_not_be_run_is_neither_a_pass_nor_an_error(
     status: Status, passed: bool, severity: str
 ) -> None:
     if status is Status.WRONG_VALUE:

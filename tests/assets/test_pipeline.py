@@ -16,6 +16,7 @@ STAGES = {
     "test_suite",
     "kernel_candidates",
     "kernel",
+    "reproduction",
     "torch_op",
     "benchmark",
     "documentation",
@@ -48,7 +49,7 @@ def test_one_run_makes_every_stage(bench: Bench) -> None:
 
 def test_every_gate_is_judged_for_the_target_it_is_about(bench: Bench) -> None:
     checks = bench.run().get_asset_check_evaluations()
-    assert len(checks) == 12
+    assert len(checks) == 13
     assert {check.partition for check in checks} == {TARGET}
 
 
@@ -127,6 +128,24 @@ def test_a_document_with_a_number_of_its_own_stops_the_pull_request(bench: Bench
     assert failed_checks(result)["numbers_come_from_evidence"] == "ERROR"
     assert "documentation" in made(result)
     assert "pull_request" not in made(result)
+
+
+def test_a_kernel_that_a_clean_workspace_does_not_reproduce_is_never_proposed(
+    bench: Bench,
+) -> None:
+    bench.pipeline.bundles.reproduces = False
+    result = bench.run()
+    assert failed_checks(result)["reproduced"] == "ERROR"
+    assert "reproduction" in made(result)
+    assert not {"pull_request", "report"} & made(result)
+
+
+def test_the_tier_shown_says_t5_of_what_was_reached_and_what_was_not(bench: Bench) -> None:
+    (event,) = bench.run().asset_materializations_for_node("reproduction")
+    words = str(event.metadata["tier"].value)
+    assert "T2 (right on the CPU emulator)" in words
+    assert "T5 of T2" in words
+    assert "not reached: T3, T4" in words
 
 
 def test_an_operator_that_was_not_run_is_a_warning_and_stops_nothing(bench: Bench) -> None:

@@ -20,6 +20,7 @@ from rocm_pipeline.agents.outcome import (
     TestSuite,
 )
 from rocm_pipeline.agents.workshop import DocumentDraft
+from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
@@ -34,10 +35,12 @@ from rocm_pipeline.publishing.pull_request import Proposal, proposal_files
 from rocm_pipeline.reporting.document import SECTIONS
 from rocm_pipeline.reporting.page import ReportInputs
 from rocm_pipeline.resources.artefacts import ArtefactIOManager, Artefacts
+from rocm_pipeline.resources.protocols import BundleParts
 from rocm_pipeline.targets.spec import Target
 from tests.fakes.values import (
     a_candidate,
     a_passing_evidence,
+    a_reproduction,
     a_round,
     a_target,
     an_exchange,
@@ -185,6 +188,23 @@ class FakeIntegration:
         return TorchOp(target=target.name, operator=operator, package=None, evidence=evidence)
 
 
+@dataclass
+class FakeBundles:
+    """Reproduces everything, or finds another outcome."""
+
+    calls: int = 0
+    reproduces: bool = True
+
+    def reproduce(
+        self, target: Target, kernel: ChosenKernel, baseline_evidence: Evidence
+    ) -> Reproduction:
+        self.calls += 1
+        return a_reproduction(target, kernel.candidate, kernel.evidence, broken=not self.reproduces)
+
+    def files(self, parts: BundleParts) -> dict[str, str]:
+        return {"manifest.json": parts.reproduction.model_dump_json()}
+
+
 class FakePublishing:
     """Lists the files of a proposal without a repository."""
 
@@ -219,6 +239,7 @@ class FakePipeline:
     sources: FakeSources = field(default_factory=FakeSources)
     workshop: FakeWorkshop = field(default_factory=FakeWorkshop)
     integration: FakeIntegration = field(default_factory=FakeIntegration)
+    bundles: FakeBundles = field(default_factory=FakeBundles)
 
     def resources(self) -> dict[str, object]:
         return {
@@ -227,6 +248,7 @@ class FakePipeline:
             "history": dg.ResourceDefinition.none_resource(),
             "workshop": self.workshop,
             "integration": self.integration,
+            "bundles": self.bundles,
             "publishing": FakePublishing(),
             "reporting": FakeReporting(),
             "io_manager": ArtefactIOManager(Artefacts.open(self.home)),

@@ -4,10 +4,13 @@ import hashlib
 from pathlib import Path
 
 from rocm_pipeline.agents.outcome import Exchange, KernelRound
+from rocm_pipeline.bundle.claims import CORRECTNESS, Kind, Reproduction, Row, Verdict
+from rocm_pipeline.bundle.environment import Environment
 from rocm_pipeline.integration.evidence import CheckRecord, OperatorEvidence
 from rocm_pipeline.integration.job import Check
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import (
+    NO_DEVICE,
     CaseRecord,
     CompileRecord,
     ControlRecord,
@@ -16,6 +19,7 @@ from rocm_pipeline.lab.evidence import (
     Finding,
     Identity,
     KernelResources,
+    Scope,
     Speedup,
     Status,
     Tier,
@@ -95,6 +99,52 @@ def a_passing_evidence(target: Target, candidate: Candidate, speedup: float = 2.
             Speedup(architecture=architecture, case=timing, low=speedup, high=speedup * 1.5)
             for architecture in target.architectures
         ),
+        scope=Scope(
+            seed=1,
+            architectures=target.architectures,
+            executions=1,
+            controls=("zeros",),
+            timing_cases=(timing.name,),
+        ),
+    )
+
+
+def a_reproduction(
+    target: Target, candidate: Candidate, evidence: Evidence, *, broken: bool = False
+) -> Reproduction:
+    """Return what a clean workspace found: all of T2, or another outcome when `broken`."""
+    rows = [
+        Row(
+            kind=kind,
+            claim=f"the {kind.value} is the recorded one",
+            recorded="PASSED",
+            found="WRONG_VALUE" if broken and kind is Kind.OUTCOME else "PASSED",
+            verdict=Verdict.NOT_REPRODUCED
+            if broken and kind is Kind.OUTCOME
+            else Verdict.REPRODUCED,
+        )
+        for kind in CORRECTNESS
+    ]
+    return Reproduction(
+        target=target.name,
+        candidate=candidate.id,
+        evidence=evidence.id,
+        status=evidence.status,
+        tier=evidence.tier,
+        bundle_sha256="0" * 64,
+        here=Environment(
+            version="1",
+            harness="d",
+            toolchain="e",
+            sandbox="bubblewrap",
+            device=NO_DEVICE,
+            python="3.11",
+            packages={"numpy": "2"},
+            system="Linux",
+            machine="x86_64",
+            cpu="some",
+        ),
+        rows=tuple(rows),
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.fleet.hosts import default_preferences, find_config, read_config
+from rocm_pipeline.planning.plan import Role
 
 GOOD = """
 hosts:
@@ -37,6 +38,7 @@ def test_a_fleet_file_is_read(tmp_path: Path) -> None:
 
 def test_every_role_has_models_to_ask_for() -> None:
     preferences = default_preferences()
+    assert set(preferences.roles) == {role.value for role in Role}
     for role in ("kernel_dev", "pytorch_dev", "profiler", "tester", "docs_writer", "reviewer"):
         assert len(preferences.of(role)) >= 2
 
@@ -44,9 +46,21 @@ def test_every_role_has_models_to_ask_for() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "has no 'hosts'"),
-        ("- a\n- b\n", "has no 'hosts'"),
+        ("", "holds no mapping"),
+        ("- a\n- b\n", "holds no mapping"),
         ("hosts: [", "not YAML"),
+        ("hosts: []\nhosts: []\n", "has 'hosts' twice at line 2"),
+        ("hosts: !!python/name:os.system x\n", "has a tag .* at line 1"),
+        ("hosts: [{name: a, url: 'http://a..b'}]\n", r"hosts\.0\.url: it is no URL"),
+        ("hosts: [{name: a, url: 'http://b\u00e4r..b'}]\n", r"hosts\.0\.url: it is no URL"),
+        (
+            "hosts: [{name: a, url: 'http://a', roles: [kernal_dev]}]\n",
+            "there is no role 'kernal_dev', only kernel_dev, ",
+        ),
+        (
+            "hosts: [{name: a, url: 'http://a'}]\nmodels: {reviewer: [llama3.1]}\n",
+            "there is no role 'reviewer'",
+        ),
         ("hosts: []\n", "hosts:"),
         ("hostz: []\n", "hosts: Field required"),
         ("hosts: [{name: a}]\n", r"hosts\.0\.url: Field required"),
@@ -122,6 +136,13 @@ def test_the_named_file_wins_then_here_then_home_then_ollama(
         ("https://gpu-box/ollama/", "https://gpu-box/ollama"),
         ("[::1]", "http://[::1]:11434"),
         ("[::1]:8080", "http://[::1]:8080"),
+        ("::1", "http://[::1]:11434"),
+        ("[::]", "http://[::1]:11434"),
+        ("::", "http://[::1]:11434"),
+        ("http://[::]:8080", "http://[::1]:8080"),
+        ("proxy.example/ollama", "http://proxy.example:11434/ollama"),
+        ("proxy.example:8080/ollama/", "http://proxy.example:8080/ollama"),
+        ("10.0.0.0.0", "http://10.0.0.0.0:11434"),
     ],
 )
 def test_the_variable_of_ollama_is_read_as_ollama_reads_it(
@@ -133,7 +154,12 @@ def test_the_variable_of_ollama_is_read_as_ollama_reads_it(
     assert config.hosts[0].url == url
 
 
-@pytest.mark.parametrize("value", ["ftp://a", "http://", "http://me:pw@a", "a b:c:d"])
+@pytest.mark.parametrize("value", 
+    [
+        *("ftp://a", "http://", "http://me:pw@a", "me:pw@a", "a b:c:d", "/ollama", "[::1", "a\nb"),
+        *("http://b\u00e4r..example", "\u2603.example", "http://xn--\u00e4.example"),
+    ],
+)
 def test_a_wrong_variable_of_ollama_is_a_user_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from rocm_pipeline.errors import UserError
-from rocm_pipeline.fleet import service
+from rocm_pipeline.fleet import service, transport
 from rocm_pipeline.fleet.hosts import Host
-from rocm_pipeline.fleet.service import ChatFailedError, ChatRequest, Fleet, NoModelError
-from rocm_pipeline.fleet.transport import Deadlines
+from rocm_pipeline.fleet.service import ChatFailedError, ChatRequest, Fleet, NoHostError, NoModelError
+from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from tests.fleet.ollama_server import Reply, Script, answers, serving
@@ -246,6 +246,55 @@ def test_a_busy_only_host_is_asked_again(servers: Servers, records: Records) -> 
     assert outcomes(records) == ["SERVER_BUSY", "SERVER_BUSY", "OK"]
 
 
+class Flaky:
+    """A port that refuses connections until it has been tried a number of times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, refusals: int) -> None:
+        self.left = refusals
+        self._real = transport.chat
+        monkeypatch.setattr(transport, "chat", self._chat)
+
+    def _chat(self, url: str, call: Call, deadlines: Deadlines) -> Answer:
+        if self.left:
+            self.left -= 1
+            with serving(Script(answers("x"))) as gone:
+                pass
+            return self._real(gone, call, deadlines)
+        return self._real(url, call, deadlines)
+
+
+def test_an_only_host_that_restarts_is_asked_again_and_not_left_alone(
+    servers: Servers, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.add("alpha", answers("__global__"))
+    fleet = servers.fleet(records)
+    Flaky(monkeypatch, refusals=2)
+    assert fleet.chat(request()).text == "__global__"
+    assert fleet.chat(request(seed=4)).text == "__global__"
+    assert outcomes(records) == ["UNREACHABLE", "UNREACHABLE", "OK", "OK"]
+
+
+def test_an_only_host_that_stays_away_is_tried_four_times_and_then_left_alone(
+    servers: Servers, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.add("alpha", answers("__global__"))
+    fleet = servers.fleet(records)
+    Flaky(monkeypatch, refusals=100)
+    with pytest.raises(ChatFailedError, match="4 attempts") as caught:
+        fleet.chat(request())
+    assert caught.value.unusable_answer is None
+    with pytest.raises(NoHostError, match="refuses"):
+        fleet.chat(request(seed=4))
+    assert outcomes(records) == ["UNREACHABLE"] * 4
+
+
+def test_an_only_host_that_hangs_is_asked_once(servers: Servers, records: Records) -> None:
+    script = servers.add("alpha", answers("x", after=0.8))
+    with pytest.raises(ChatFailedError, match="1 attempts: .*TIMEOUT"):
+        servers.fleet(records).chat(request())
+    assert len(script.chats) == 1
+
+
 def test_attempts_are_bounded_and_each_is_told(servers: Servers, records: Records) -> None:
     script = servers.add("alpha", error(503, "too much"))
     with pytest.raises(ChatFailedError, match=r"4 attempts: .*SERVER_BUSY, too much") as caught:
@@ -280,6 +329,9 @@ def test_an_unusable_answer_of_the_only_model_fails_and_is_not_replayed(
     with pytest.raises(ChatFailedError) as caught:
         fleet.chat(request())
     assert [f.outcome for f in caught.value.failures] == [Outcome.TRUNCATED]
+    fault = caught.value.unusable_answer
+    assert fault is not None
+    assert (fault.model, fault.host, fault.tokens_out) == (CODER, servers.hosts[0].url, 2)
     assert fleet.chat(request()).text == "whole"
 
 

@@ -103,6 +103,23 @@ def test_a_name_that_nobody_knows_is_unreachable() -> None:
     assert chat("http://host.invalid:11434", CALL, QUICK).outcome is Outcome.UNREACHABLE
 
 
+def test_a_server_without_tls_is_unreachable_for_that_reason() -> None:
+    with serving(Script(answers("x"))) as url:
+        secure = url.replace("http:", "https:")
+        answer = chat(secure, CALL, QUICK)
+        with pytest.raises(ConnectionError, match="TLS .*SSL"):
+            installed(secure, QUICK)
+    assert answer.outcome is Outcome.UNREACHABLE
+    assert "TLS" in answer.error
+    assert "refuses" not in answer.error
+
+
+def test_an_address_that_is_no_url_is_unreachable() -> None:
+    answer = chat("http://b\u00e4r..example:11434", CALL, QUICK)
+    assert answer.outcome is Outcome.UNREACHABLE
+    assert "no URL" in answer.error
+
+
 def test_a_server_that_never_starts_to_answer_times_out() -> None:
     started = time.monotonic()
     answer = ask(answers("x", after=1.0))

@@ -35,6 +35,14 @@ def test_the_first_failure_in_order_is_the_overall_status() -> None:
 def test_a_check_that_did_not_run_keeps_the_whole_from_passing() -> None:
     missing = CheckRecord(check=Check.COMPILE, status=Status.NOT_RUN, message="no time")
     assert evidence(missing).status is Status.NOT_RUN
+    assert not evidence(missing).could_not_run
+
+
+def test_only_without_pytorch_could_nothing_be_run() -> None:
+    absent = [CheckRecord(check=c, status=Status.NOT_RUN, message="no torch") for c in Check]
+    assert evidence(*absent, torch_version=None).could_not_run
+    refused = CheckRecord(check=Check.POLICY, status=Status.POLICY_VIOLATION, message="import os")
+    assert not evidence(refused, *absent[1:], torch_version=None).could_not_run
 
 
 def test_a_target_without_a_backward_can_pass_but_its_checks_do_not() -> None:

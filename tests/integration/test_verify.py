@@ -149,9 +149,10 @@ def test_a_fallback_outside_forward_gives_itself_away_when_the_kernel_is_taken_o
     evidence = verify_bad((PUBLIC, fallback), only=(Check.KERNEL_USED, Check.FORWARD))
     status, message = found(evidence, Check.KERNEL_USED)
     assert status is Status.CHEAT
-    assert message.startswith(f"{way} call")
-    # right values alone would have let it pass
-    assert found(evidence, Check.FORWARD)[0] is Status.PASSED
+    assert f"the {way} call" in message
+    # right values alone would have let it pass, and a plain call is no help against the other two
+    expected = Status.CHEAT if way == "plain" else Status.PASSED
+    assert found(evidence, Check.FORWARD)[0] is expected
 
 
 @pytest.mark.torch
@@ -249,7 +250,10 @@ def test_killing_the_whole_run_passes_nothing(verify_bad: VerifyBad) -> None:
 @pytest.mark.usefixtures("blind_policy")
 def test_a_checker_that_was_tampered_with_is_noticed(verify_bad: VerifyBad) -> None:
     tampering = (
-        "from rocm_pipeline.integration.inside import tools\n\n"
+        "from rocm_pipeline.integration.inside import tools\n"
+        "from rocm_pipeline.integration.inside.guard import Guard\n\n"
+        # or else that would notice first
+        "Guard.changes = lambda self: []\n"
         "tools.gradcheck = lambda *a, **k: True\n"
         'tools.opcheck = lambda o, a, test_utils, **k: {test_utils: "SUCCESS"}\n'
     )

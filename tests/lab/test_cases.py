@@ -8,8 +8,11 @@ import pytest
 from rocm_pipeline.lab.cases import (
     draw_inputs,
     held_out_trials,
+    large_trials,
     poisoned,
+    reduced,
     scalar_values,
+    timed_trials,
     within_domain,
 )
 from rocm_pipeline.targets import library
@@ -27,6 +30,7 @@ def test_held_out_cases_are_in_the_domain_and_within_the_budget(name: str, seed:
     target = load(name)
     for trial in held_out_trials(target, seed):
         assert within_domain(target, trial.case) is None
+    assert {t.case.scale for t in held_out_trials(target, seed)} == set(target.scales)
 
 
 @pytest.mark.parametrize("name", library.builtin_names())
@@ -92,3 +96,32 @@ def test_a_case_of_an_agent_outside_the_domain_is_refused_in_words(
     reason = within_domain(load("row_softmax"), case)
     assert reason is not None
     assert words in reason
+
+
+@pytest.mark.parametrize("name", library.builtin_names())
+def test_large_cases_reach_the_timed_size_in_each_symbol_in_turn(name: str) -> None:
+    target = load(name)
+    ranged = [each for each, symbol in target.symbols.items() if symbol.choices is None]
+    trials = large_trials(target, 4)
+    assert len(trials) == len(ranged) + 1
+    for symbol, trial in zip(ranged, trials, strict=False):
+        assert trial.case.symbols[symbol] >= min(c.symbols[symbol] for c in target.timing_cases)
+    for trial in trials:
+        target.check_case(trial.case, "case")
+
+
+@pytest.mark.parametrize("name", library.builtin_names())
+def test_a_reduced_case_is_one_of_the_target_and_small(name: str) -> None:
+    target = load(name)
+    for trial in timed_trials(target, 1):
+        smaller = reduced(target, trial)
+        assert within_domain(target, smaller.case) is None
+        assert smaller.seed == trial.seed
+
+
+def test_an_empty_tensor_is_drawn_where_the_target_allows_it() -> None:
+    target = load("row_softmax")
+    rows = target.symbols["rows"].model_copy(update={"min": 0})
+    empty = target.model_copy(update={"symbols": {**target.symbols, "rows": rows}})
+    drawn = [t.case.symbols["rows"] for seed in range(20) for t in held_out_trials(empty, seed)]
+    assert 0 in drawn

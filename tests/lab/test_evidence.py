@@ -13,6 +13,7 @@ from rocm_pipeline.lab.evidence import (
     Finding,
     Identity,
     KernelResources,
+    Scope,
     Speedup,
     Status,
     Tier,
@@ -60,6 +61,7 @@ RIGHT = CaseRecord(
     max_absolute_error=0.0,
     worst_ratio=0.0,
 )
+SCOPE = Scope(seed=1, architectures=("gfx942",), executions=1, controls=("zeros",))
 REJECTED = ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE)
 WRONG = Finding(status=Status.WRONG_VALUE, message="y is wrong")
 
@@ -72,6 +74,7 @@ def evidence(**changes: Any) -> Evidence:
         "compiles": (COMPILED,),
         "cases": (RIGHT,),
         "controls": (REJECTED,),
+        "scope": SCOPE,
     }
     return Evidence(**{**fields, **changes})
 
@@ -86,7 +89,18 @@ def test_a_complete_pass_is_accepted_and_keeps_its_id_through_json() -> None:
     [
         {"tier": Tier.T1},
         {"tier": None},
+        {"tier": Tier.T3},
+        {"tier": Tier.T5},
+        {"scope": None},
+        {"findings": (WRONG,)},
         {"cases": ()},
+        {"cases": (RIGHT, RIGHT)},
+        {"compiles": (COMPILED, COMPILED)},
+        {"compiles": (COMPILED.model_copy(update={"architecture": "gfx1100"}),)},
+        {"controls": (REJECTED, REJECTED)},
+        {"controls": (REJECTED.model_copy(update={"name": "mean"}),)},
+        {"scope": SCOPE.model_copy(update={"timing_cases": ("n=1",)})},
+        {"speedups": (Speedup(architecture="gfx942", case=CASE, low=1, high=2),)},
         {"controls": ()},
         {"controls": (ControlRecord(name="z", rejected=False, status=Status.PASSED),)},
         {"compiles": ()},

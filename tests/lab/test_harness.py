@@ -32,7 +32,8 @@ def test_an_honest_kernel_reaches_t2_with_an_estimate_for_every_architecture(
     assert evidence.tier is Tier.T2
     assert {record.wave for record in evidence.cases} == {32, 64}
     assert {record.lane_order for record in evidence.cases} == {"forward", "reverse"}
-    assert {record.origin for record in evidence.cases} == {"public", "held out"}
+    origins = {record.origin for record in evidence.cases}
+    assert origins == {"public", "held out", "repeat", "large", "timed"}
     assert {e.architecture for e in evidence.estimates} == set(target.architectures)
     assert score(evidence) is None  # nothing to compare with
 
@@ -61,7 +62,7 @@ def test_two_verdicts_draw_different_held_out_cases(
         ("factor * x[i]", "factor + x[i]", Status.WRONG_VALUE, Tier.T1),
         ("if (i < n) y", "y", Status.OUT_OF_BOUNDS, Tier.T1),
         ("if (i < n)", "if (i < n - 1)", Status.NONFINITE, Tier.T1),
-        ("if (i < n)", "if (i < n && n < 100000)", Status.CHEAT, Tier.T1),
+        ("if (i < n)", "if (i < n && n < 2000000)", Status.CHEAT, Tier.T1),
         ("factor * x[i]", "factor * x[i", Status.COMPILE_ERROR, Tier.T0),
         ("const float* x", "float* x", Status.PASSED, Tier.T2),
         ("= factor * x[i]", "= factor * x[i], ((float*)x)[i] = 0", Status.CHEAT, Tier.T1),
@@ -89,7 +90,7 @@ def test_a_kernel_fails_for_its_own_reason(
 def test_an_error_that_shows_only_at_the_timed_size_is_a_finding(
     harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
 ) -> None:
-    source = changed(scale_source, "if (i < n) y[i]", "if (i < n) y[n > 100000 ? i + n : i]")
+    source = changed(scale_source, "if (i < n) y[i]", "if (i < n) y[n > 2000000 ? i + n : i]")
     evidence = harness.judge(candidate_of(source), target)
     assert evidence.status is Status.OUT_OF_BOUNDS
     assert "n=4194304" in evidence.findings[0].message

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.evidence import CompileRecord, Status
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
@@ -224,3 +225,26 @@ def test_assembly_that_the_policy_missed_is_seen_in_the_compiled_code(
     for record in _records(hidden, target, toolchain).values():
         assert record.status is Status.POLICY_VIOLATION
         assert "inline assembly" in record.message
+
+
+class _Swapped(Toolchain):
+    """A toolchain whose builds are those of another source."""
+
+    def __init__(self, honest: Toolchain, source: str) -> None:
+        self.honest = honest
+        self.source = source
+
+    def compile(self, source: str, architecture: str) -> DeviceBuild:
+        assert source != self.source
+        return self.honest.compile(self.source, architecture)
+
+
+def test_the_build_of_another_source_is_a_cheat(
+    target: Target, toolchain: Toolchain, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    swapped = _Swapped(toolchain, scale_source + "// the same code, another source\n")
+
+    for record in _records(candidate_of(scale_source), target, swapped).values():
+        assert record.status is Status.CHEAT
+        assert "must carry its source's hash" in record.message
+        assert record.object_sha256 is None

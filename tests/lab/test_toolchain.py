@@ -7,6 +7,7 @@ import pytest
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab import toolchain as module
+from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.code_object import read_code_object
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Sandbox
@@ -64,10 +65,53 @@ def test_a_damaged_cache_entry_is_compiled_again(
 ) -> None:
     toolchain = Toolchain(sandbox, tmp_path)
     first = toolchain.compile(scale_source, "gfx942")
-    (entry,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-    entry.write_bytes(entry.read_bytes()[:100])
+    for entry in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        entry.write_bytes(entry.read_bytes()[:100])
 
-    assert toolchain.compile(scale_source, "gfx942") == first
+    assert Toolchain(sandbox, tmp_path).compile(scale_source, "gfx942") == first
+
+
+@pytest.mark.parametrize("what", ["another source", "another architecture", "no build", "no hash"])
+def test_a_swapped_cache_entry_is_compiled_again(
+    sandbox: Sandbox,
+    toolchain: Toolchain,
+    scale_source: str,
+    tmp_path: Path,
+    what: str,
+) -> None:
+    asked = toolchain.compile(scale_source, "gfx942")
+    other = toolchain.compile(scale_source.replace("factor *", "2 * factor *"), "gfx942")
+    swapped = {
+        "another source": other.to_json(),
+        "another architecture": toolchain.compile(scale_source, "gfx90a").to_json(),
+        "no build": b'{"status": "PASSED"}',
+        "no hash": replace(asked, code_object=asked.code_object[:-64]).to_json(),
+    }
+    victim, cache = Toolchain(sandbox, tmp_path), BuildCache(tmp_path)
+    victim.compile(scale_source, "gfx942")
+    (key,) = {path.name for path in tmp_path.rglob("*") if cache.get(path.name) == asked.to_json()}
+    cache.put(key, swapped[what])
+
+    assert victim.compile(scale_source, "gfx942") == asked
+    assert cache.get(key) == asked.to_json()
+
+
+def test_a_new_object_with_another_hash_is_a_cheat_and_not_remembered(
+    sandbox: Sandbox, scale_source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toolchain = Toolchain(sandbox, tmp_path)
+
+    def wrong(_: str) -> str:
+        return "--build-id=0x" + "ab" * 32
+
+    monkeypatch.setattr(module, "linker_option", wrong)
+    build = toolchain.compile(scale_source, "gfx942")
+
+    assert build.status is Status.CHEAT
+    assert "that of another source (abab" in build.message
+    assert build.code_object == b""
+    monkeypatch.undo()
+    assert toolchain.compile(scale_source, "gfx942").status is Status.PASSED
 
 
 def test_an_error_names_the_candidates_own_line(toolchain: Toolchain, scale_source: str) -> None:

@@ -10,10 +10,12 @@ from rocm_pipeline.lab.evidence import (
     CaseRecord,
     CompileRecord,
     ControlRecord,
+    Estimate,
     Evidence,
     Finding,
     Identity,
     KernelResources,
+    Scope,
     Speedup,
     Status,
     Tier,
@@ -23,14 +25,6 @@ from rocm_pipeline.planning.rule_reviewer import OperatorFacts, cross_review, fi
 from rocm_pipeline.targets import library
 
 TARGET = library.load("row_softmax", Path("/nonexistent"))
-IDENTITY = Identity(
-    target="row_softmax",
-    target_sha256="a",
-    source_sha256="b",
-    plan_sha256="c",
-    harness="d",
-    toolchain="e",
-)
 OPERATOR = OperatorFacts(Status.PASSED, "op-1", "")
 
 
@@ -60,10 +54,18 @@ def resources(**changes: Any) -> KernelResources:
     return KernelResources(**{**fields, **changes})
 
 
-def evidence(**changes: Any) -> Evidence:
+def evidence(source: str = "// a kernel", **changes: Any) -> Evidence:
     variants = list(TARGET.kernel_variants())
+    judged = candidate(source)
     fields: dict[str, Any] = {
-        "identity": IDENTITY,
+        "identity": Identity(
+            target="row_softmax",
+            target_sha256="a",
+            source_sha256=judged.source_sha256,
+            plan_sha256=judged.plan_sha256,
+            harness="d",
+            toolchain="e",
+        ),
         "tier": Tier.T2,
         "status": Status.PASSED,
         "compiles": tuple(
@@ -93,7 +95,36 @@ def evidence(**changes: Any) -> Evidence:
         ),
         "controls": (ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE),),
     }
-    return Evidence(**{**fields, **changes})
+    fields |= changes
+    scope = Scope(
+        seed=1,
+        architectures=tuple(record.architecture for record in fields["compiles"]),
+        executions=len(fields["cases"]),
+        controls=("zeros",),
+        timing_cases=tuple({e.case.name for e in fields.get("estimates", ())}),
+    )
+    return Evidence(scope=scope, **fields)
+
+
+def estimated(**ranges: tuple[float, float]) -> Evidence:
+    """Evidence whose speed-ups are `ranges` on the architectures named, and 2 on the others."""
+    case = TARGET.timing_cases[0]
+    speedups: list[Speedup] = []
+    estimates: list[Estimate] = []
+    for name in TARGET.architectures:
+        low, high = ranges.get(name, (2.0, 2.0))
+        speedups.append(Speedup(architecture=name, case=case, low=low, high=high))
+        estimates.append(
+            Estimate(
+                architecture=name,
+                case=case,
+                low_microseconds=1,
+                high_microseconds=2,
+                bottleneck="L2",
+                terms={},
+            )
+        )
+    return evidence(speedups=tuple(speedups), estimates=tuple(estimates))
 
 
 def final(
@@ -111,7 +142,7 @@ def test_an_honest_kernel_is_approved_by_both() -> None:
 
 def test_every_remark_cites_the_evidence_or_a_line() -> None:
     source = "#include <hip/hip_runtime.h>\nint lane = threadIdx.x % 32;\n"
-    review = cross_review(TARGET, candidate(source), evidence())
+    review = cross_review(TARGET, candidate(source), evidence(source))
     assert [f.cites for f in review.findings] == ["kernel.hip:2"]
     assert review.verdict is Verdict.APPROVE
 
@@ -120,7 +151,7 @@ def test_every_remark_cites_the_evidence_or_a_line() -> None:
     "line", ["threadIdx.x % warpSize", "// threadIdx.x % 32", "blockIdx.x % 32"]
 )
 def test_code_without_a_wave_assumption_gets_no_remark(line: str) -> None:
-    assert cross_review(TARGET, candidate(line), evidence()).findings == ()
+    assert cross_review(TARGET, candidate(line), evidence(line)).findings == ()
 
 
 @pytest.mark.parametrize("origin", ["held out", "public"])
@@ -152,30 +183,28 @@ def test_a_missing_architecture_is_a_blocker() -> None:
 def test_a_failing_operator_is_a_blocker_and_a_missing_torch_is_a_note() -> None:
     found = evidence()
     bad = OperatorFacts(Status.WRONG_VALUE, "op-1", "gradient")
-    absent = OperatorFacts(Status.NOT_RUN, "op-1", "torch is not installed")
+    absent = OperatorFacts(Status.NOT_RUN, "op-1", "torch is not installed", could_not_run=True)
+    unfinished = OperatorFacts(Status.NOT_RUN, "op-1", "no operator: nothing was sent")
     assert final(found, bad).verdict is Verdict.REJECT
+    assert final(found, unfinished).verdict is Verdict.REJECT
     review = final(found, absent)
     assert review.verdict is Verdict.APPROVE
     assert any("torch is not installed" in finding.message for finding in review.findings)
 
 
 def test_an_estimated_regression_on_one_architecture_needs_changes() -> None:
-    case = TARGET.timing_cases[0]
-    slower = (Speedup(architecture="gfx90a", case=case, low=0.5, high=0.9),)
-    assert final(evidence(speedups=slower)).verdict is Verdict.CHANGES
+    assert final(estimated(gfx90a=(0.5, 0.9))).verdict is Verdict.CHANGES
 
 
 def test_a_slowdown_that_is_not_excluded_is_remarked_and_no_reason_to_refuse() -> None:
-    case = TARGET.timing_cases[0]
-    maybe = (Speedup(architecture="gfx90a", case=case, low=0.8, high=3.0),)
-    review = final(evidence(speedups=maybe))
+    review = final(estimated(gfx90a=(0.8, 3.0)))
     assert review.verdict is Verdict.APPROVE
     assert any("slowdown on gfx90a" in finding.message for finding in review.findings)
 
 
 def test_the_final_review_needs_the_cross_review_of_the_same_kernel() -> None:
     found = evidence()
-    other = cross_review(TARGET, candidate("// another"), found)
+    other = cross_review(TARGET, candidate("// another"), evidence("// another"))
     assert final(found, cross=other).verdict is Verdict.REJECT
 
 

@@ -1,5 +1,7 @@
 """Branches, snapshots and the example repository, on real git."""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.publishing import repository
 from rocm_pipeline.publishing.branch import branch_name, commit_files
 from rocm_pipeline.publishing.example import ensure_example
+from rocm_pipeline.publishing.git import Git
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
 
@@ -96,6 +99,32 @@ def test_large_and_binary_files_are_left_out_with_the_reason(repo: Path, target:
     assert len(found.left_out) == 2
 
 
+def test_a_file_that_is_not_utf_8_is_left_out_with_the_reason(repo: Path, target: Target) -> None:
+    (repo / "kernels/row_softmax/latin.hip").write_bytes(b"// caf\xe9\n")
+    (repo / "kernels/row_softmax/marked.hip").write_text("// \ufffd")
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "-m", "bytes")
+    found = repository.snapshot(repo, target)
+    assert sorted(found.files) == [KERNEL, "kernels/row_softmax/marked.hip"]
+    assert found.left_out == ("kernels/row_softmax/latin.hip: not text",)
+    found.model_dump_json()
+
+
+def test_a_file_whose_name_is_not_utf_8_is_left_out_and_still_watched(
+    repo: Path, target: Target
+) -> None:
+    before = repository.head(repo)
+    (repo / os.fsdecode(b"kernels/row_softmax/caf\xe9.hip")).write_text("// new")
+    git(repo, "add", "--all")
+    git(repo, "commit", "--quiet", "-m", "a name")
+    found = repository.snapshot(repo, target)
+    assert list(found.files) == [KERNEL]
+    assert found.left_out == ("kernels/row_softmax/caf\\xe9.hip: its name is not UTF-8",)
+    assert found.commit == repository.head(repo)
+    changed = repository.changed_files(repo, before, found.commit)
+    assert repository.watched(target, changed)
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "matches"),
     [
@@ -143,6 +172,41 @@ def test_a_branch_with_a_commit_of_someone_else_is_never_overwritten(
     with pytest.raises(UserError, match="commits that are not ours"):
         propose(repo, tmp_path, "another kernel")
     assert git(repo, "rev-parse", branch_name("row_softmax", "k-0123")).strip() == theirs
+
+
+def test_worktrees_of_a_person_whose_folder_is_away_stay_known(repo: Path, tmp_path: Path) -> None:
+    git(repo, "worktree", "add", "--quiet", "-b", "theirs", str(tmp_path / "theirs"))
+    (tmp_path / "theirs").rename(tmp_path / "away")
+    propose(repo, tmp_path)
+    shutil.rmtree(tmp_path / "tree")
+    propose(repo, tmp_path, "another kernel")
+    (tmp_path / "away").rename(tmp_path / "theirs")
+    assert git(tmp_path / "theirs", "symbolic-ref", "HEAD").strip() == "refs/heads/theirs"
+    assert git(repo, "worktree", "list", "--porcelain").count("worktree ") == 3
+
+
+@pytest.mark.parametrize("folder_is_gone", [False, True])
+def test_a_branch_that_is_checked_out_elsewhere_is_refused_and_nothing_is_deleted(
+    repo: Path, tmp_path: Path, folder_is_gone: bool
+) -> None:
+    propose(repo, tmp_path)
+    git(tmp_path / "tree", "checkout", "--quiet", "--detach")
+    name = branch_name("row_softmax", "k-0123")
+    git(repo, "worktree", "add", "--quiet", str(tmp_path / "theirs"), name)
+    if folder_is_gone:
+        shutil.rmtree(tmp_path / "theirs")
+    before = git(repo, "for-each-ref")
+    with pytest.raises(UserError, match="is checked out there") as raised:
+        propose(repo, tmp_path, "another kernel")
+    assert raised.value.where == str(tmp_path / "theirs")
+    assert (tmp_path / "tree" / KERNEL).read_text() == "new kernel"
+    assert git(repo, "for-each-ref") == before
+
+
+def test_an_error_quotes_git_alone(repo: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        Git(repo).run("cat-file", "-s", "nothing")
+    assert raised.value.what == ("`git cat-file` failed (fatal: Not a valid object name nothing)")
 
 
 def test_a_worktree_of_another_repository_is_replaced(repo: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from rocm_pipeline.reporting.page import ReportInputs
 from tests.fakes.values import (
     a_candidate,
     a_passing_evidence,
+    a_reproduction,
     a_round,
     a_target,
     an_exchange,
@@ -75,6 +76,7 @@ def report_inputs(commit: str = "c0ffee0") -> ReportInputs:
             outcomes=(KernelOutcome(task_id=task.id, rounds=numbered),),
         ),
         kernel=kernel,
+        reproduction=a_reproduction(target, best.candidate, best.evidence),
         operator=TorchOp(
             target=target.name,
             operator=Operator(target=target.name, source="", exchange=None, refused="none"),

@@ -90,6 +90,22 @@ def test_a_summary_of_an_older_version_is_still_in_the_index(
     assert (summary.evidence, summary.commit) == ("", "")
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"target": "x"}'])
+def test_a_file_that_is_no_summary_is_left_out_with_one_warning(
+    tmp_path: Path, inputs: ReportInputs, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.json").write_bytes(content)
+    (tmp_path / "folder.json").mkdir()
+    write_page(tmp_path, inputs)
+    caplog.clear()
+    (summary,) = read_summaries(tmp_path)
+    assert summary.target == inputs.target.name
+    broken, folder = (record.getMessage() for record in caplog.records)
+    assert "broken.json is left out" in broken
+    assert "folder.json is left out" in folder
+    assert "\n" not in broken + folder
+
+
 def test_the_figure_has_a_row_for_each_architecture_and_case(inputs: ReportInputs) -> None:
     figure = speedup_figure(inputs.kernel)
     assert figure is not None

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from rocm_pipeline.agents.outcome import ChosenKernel, Operator
+from rocm_pipeline.assets import gates
 from rocm_pipeline.home import Home
 from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.resources import operators
 from rocm_pipeline.resources.operators import HomeIntegration
 from tests.fakes.values import a_candidate, a_passing_evidence, a_target
 
@@ -42,11 +44,17 @@ def test_the_same_package_is_judged_once(tmp_path: Path, kernel: ChosenKernel) -
     assert elsewhere.evidence.seed != first.evidence.seed
 
 
-def test_a_reply_without_an_operator_leaves_everything_not_run(
-    tmp_path: Path, kernel: ChosenKernel
+@pytest.mark.parametrize("version", [None, "2.6"])
+def test_a_reply_without_an_operator_is_a_failure_whether_or_not_torch_is_there(
+    tmp_path: Path, kernel: ChosenKernel, monkeypatch: pytest.MonkeyPatch, version: str | None
 ) -> None:
+    monkeypatch.setattr(operators, "torch_version", lambda: version)
     operator = an_operator("", refused="no op.py in the reply")
     made = HomeIntegration(Home(tmp_path)).build(target, kernel, operator)
     assert made.package is None
-    assert made.evidence.status is Status.NOT_RUN
+    assert made.evidence.status is Status.POLICY_VIOLATION
+    assert made.evidence.torch_version == version
+    assert not made.evidence.could_not_run
+    found = gates.operator_passes_opcheck(made.evidence)
+    assert (found.passed, found.severity.value) == (False, "ERROR")
     assert "no op.py in the reply" in made.evidence.checks[0].message

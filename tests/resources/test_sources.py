@@ -26,6 +26,12 @@ def test_the_example_repository_is_made_once_for_all_who_ask_at_once(tmp_path: P
     assert found[0].commit == HomeHistory(home).head()
 
 
+def test_a_home_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="home cannot be written"):
+        HomeHistory(Home(tmp_path / "file" / "home")).head()
+
+
 def test_a_repository_that_is_none_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,19 @@ def test_a_new_target_does_not_overwrite_one(folder: Path) -> None:
         library.create("mine", folder.parent)
 
 
+@pytest.mark.parametrize("name", library.builtin_names())
+def test_a_new_target_does_not_take_a_built_in_one_s_place(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a built-in target"):
+        library.create(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_target_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "targets").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        library.create("mine", tmp_path / "targets")
+
+
 @pytest.mark.parametrize("name", ["../up", "Upper", "", "a b", "9x", "a" * 60, "con.yaml"])
 def test_a_new_target_needs_a_plain_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no name for a target"):

@@ -75,4 +75,5 @@ def _speedup(note: RoundNote) -> float | None:
         for estimate in note.estimates
         if estimate.speedup_low is not None and estimate.speedup_high is not None
     ]
-    return geometric_mean(middles) if middles else None
+    is_whole = bool(middles) and len(middles) == len(note.estimates)
+    return geometric_mean(middles) if is_whole else None

@@ -16,7 +16,7 @@ CONTEXT_LENGTH = 262_144
 _AGENTS = Path(__file__).resolve().parents[1]
 _PACKAGES = ("embedded", "schedules")
 _SUFFIXES = (".py", ".j2", ".hip")
-_SHARED = ("blocks.py", "prompts.py", "round_note.py", "roles.py")
+_SHARED = ("blocks.py", "prompts.py", "round_note.py", "roles.py", "untrusted.py")
 """Modules by which it reads prompts; a change there can change its answers."""
 
 

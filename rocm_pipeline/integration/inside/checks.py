@@ -1,7 +1,7 @@
 # pyright: basic, reportMissingImports=false
 """The checks themselves. Most only leave raw arrays; the verdict is reached outside."""
 
-import sys
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -11,18 +11,20 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
 from rocm_pipeline.integration.inside import controls, tools
+from rocm_pipeline.integration.inside.guard import Guard
+from rocm_pipeline.integration.inside.process import Line
 from rocm_pipeline.integration.inside.subject import (
     BadResultError,
     Operator,
     Recorder,
-    arguments,
+    Subject,
     gradients,
     load,
     outputs_of,
-    write,
 )
 from rocm_pipeline.integration.job import (
     MAX_MESSAGE,
+    MIN_TURNS,
     Check,
     CheckResult,
     Described,
@@ -33,15 +35,24 @@ from rocm_pipeline.integration.job import (
 )
 from rocm_pipeline.lab.evidence import Status
 
-Note = Callable[[str], None]
+_MORE_TURNS = 3
+"""How many calls at most come on top of the fewest; the number is drawn anew each time."""
 
 
-def run(check: Check, job: Job, note: Note) -> CheckResult:
+def run(check: Check, subject: Subject, line: Line) -> CheckResult:
     """Run one check in this process."""
+    guard = Guard.take(subject.packages)
     try:
-        return _CHECKS[check](job, note)
+        result = _CHECKS[check](subject, line)
     except BadResultError as error:
-        return rejected(check, Status.WRONG_VALUE, str(error))
+        result = rejected(check, error.status, str(error))
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+        result = CheckResult(check=check, ended=Ended.RAISED, message=message)
+    changes = guard.changes()
+    if changes:
+        return rejected(check, Status.CHEAT, f"the operator {'; '.join(changes)}")
+    return result
 
 
 def rejected(check: Check, status: Status, message: str) -> CheckResult:
@@ -54,98 +65,129 @@ def ran(check: Check, described: tuple[Described, ...] = ()) -> CheckResult:
     return CheckResult(check=check, ended=Ended.RAN, described=described)
 
 
-def _load(job: Job, note: Note) -> CheckResult:
-    note("import of the package")
-    load(job)
+def _load(subject: Subject, line: Line) -> CheckResult:
+    line.note("import of the package")
+    load(subject, line)
     return ran(Check.LOAD)
 
 
-def _kernel_used(job: Job, note: Note) -> CheckResult:
-    """Put a stand-in for the kernels that fills every output with one number."""
-    function = load(job)
-    runtime: Any = sys.modules[f"{job.package}.runtime"]
-    for index, sentinel in enumerate(job.sentinels):
-        runtime.run_plan = _fill(job, sentinel)
-        for case in job.cases:
-            for way in job.ways(case):
-                note(f"{way} call of {case.id} without the kernel")
-                torch._dynamo.reset()
-                called = tools.compiled(function) if way == "compiled" else function
-                values = arguments(job, case, requires_grad=way == "differentiable")
-                found = outputs_of(job, called(*values))
-                named = {f"{way}_{index}_{name}": array for name, array in found.items()}
-                write(Check.KERNEL_USED.value, case, named)
+def _kernel_used(subject: Subject, line: Line) -> CheckResult:
+    """Leave what the operator returns on every way into it, beside what the kernels answered."""
+    function = load(subject, line)
+    job = subject.job
+    for case in job.cases:
+        for way in job.ways(case):
+            line.note(f"{way} call of {case.id}")
+            torch._dynamo.reset()
+            called = tools.compiled(function) if way == "compiled" else function
+            values = subject.arguments(case, requires_grad=way == "differentiable")
+            _call(job, line, case, way, called, values)
     return ran(Check.KERNEL_USED)
 
 
-def _fill(job: Job, sentinel: int) -> Callable[..., None]:
-    def run_plan(tensors: dict[str, Tensor], *_: Any) -> None:
-        for name in job.outputs:
-            tensors[name].fill_(sentinel)
+def _call(
+    job: Job, line: Line, case: JobCase, name: str, function: Operator, values: list[Any]
+) -> dict[str, Tensor]:
+    """Call the operator and leave what it returned as `<case>/<name>_<output>`."""
+    line.call(f"{case.id}/{name}")
+    found = outputs_of(job, function(*values))
+    _leave(line, case, f"{name}_", found)
+    return found
 
-    return run_plan
+
+def _leave(line: Line, case: JobCase, prefix: str, arrays: dict[str, Tensor]) -> None:
+    for name, array in arrays.items():
+        line.array(f"{case.id}/{prefix}{name}", array)
 
 
-def _forward(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _forward(subject: Subject, line: Line) -> CheckResult:
+    """Call the operator several times on the same memory; the last call has the case's values."""
+    function = load(subject, line)
+    job = subject.job
     for case in _of_kind(job, "public", "held out"):
-        note(f"call of {case.id}")
-        values = arguments(job, case)
-        found = outputs_of(job, function(*values))
-        kept = {
-            f"kept_{name}": value
-            for name, value in zip(job.inputs, values[: len(job.inputs)], strict=True)
-        }
-        write(Check.FORWARD.value, case, {**found, **kept})
+        line.note(f"call of {case.id}")
+        values = subject.arguments(case)
+        turns = MIN_TURNS + random.SystemRandom().randint(0, _MORE_TURNS)
+        earlier: list[dict[str, Tensor]] = []
+        for turn in range(turns if case.kind == "public" else 0):
+            given = [_other_values(value, turn) for value in subject.arguments(case)]
+            _refill(values, given)
+            earlier.append(_call(job, line, case, f"turn{turn}", function, values))
+        _refill(values, subject.arguments(case))
+        _call(job, line, case, "plain", function, values)
+        for found in earlier[:1]:
+            _leave(line, case, "later_", found)
+        for name, value in zip(job.inputs, values[: len(job.inputs)], strict=True):
+            line.array(f"{case.id}/kept_{name}", value)
     return ran(Check.FORWARD)
 
 
-def _equivalent(job: Job, note: Note) -> CheckResult:
+def _other_values(value: Any, turn: int) -> Any:
+    """Return the same elements in another order, so that they stay within the task's domain."""
+    if not isinstance(value, Tensor) or not value.numel():
+        return value
+    return value.flatten().roll(turn + 1).flip(0).reshape(value.shape)
+
+
+def _refill(values: list[Any], given: list[Any]) -> None:
+    for value, new in zip(values, given, strict=True):
+        if isinstance(value, Tensor):
+            value.copy_(new)
+
+
+def _equivalent(subject: Subject, line: Line) -> CheckResult:
     """The target's own expression; the operator is never imported in this process."""
+    job = subject.job
     code = compile(job.equivalent, "pytorch.equivalent", "eval")
     for case in _of_kind(job, "public"):
-        note(f"equivalent on {case.id}")
-        named = dict(zip(job.parameters, arguments(job, case), strict=True))
+        line.note(f"equivalent on {case.id}")
+        named = dict(zip(job.parameters, subject.arguments(case), strict=True))
         # the expression is the target author's, and this is the sandbox
         returned = eval(code, {"torch": torch, "F": functional, **named})
-        write(Check.EQUIVALENT.value, case, outputs_of(job, returned))
+        _leave(line, case, "", outputs_of(job, returned))
     return ran(Check.EQUIVALENT)
 
 
-def _strides(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _strides(subject: Subject, line: Line) -> CheckResult:
+    function = load(subject, line)
+    job = subject.job
     for case in _of_kind(job, "public"):
-        note(f"call of {case.id} with inputs that are not contiguous")
-        values = [tools.strided(v) if isinstance(v, Tensor) else v for v in arguments(job, case)]
-        write(Check.STRIDES.value, case, outputs_of(job, function(*values)))
+        line.note(f"call of {case.id} with inputs that are not contiguous")
+        values = [tools.strided(v) if isinstance(v, Tensor) else v for v in subject.arguments(case)]
+        _call(job, line, case, "plain", function, values)
     return ran(Check.STRIDES)
 
 
-def _fake(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _fake(subject: Subject, line: Line) -> CheckResult:
+    function = load(subject, line)
+    job = subject.job
     case = _of_kind(job, "public")[0]
-    note("call without data")
+    line.note("call without data")
     with FakeTensorMode() as mode:
-        values = [mode.from_tensor(v) if isinstance(v, Tensor) else v for v in arguments(job, case)]
+        given = subject.arguments(case)
+        values = [mode.from_tensor(v) if isinstance(v, Tensor) else v for v in given]
         found = outputs_of(job, function(*values))
     described = tuple(
         Described(shape=tuple(one.shape), dtype=str(one.dtype).removeprefix("torch."))
         for one in found.values()
     )
-    result = _opcheck(Check.FAKE, job, note, function)
+    result = _opcheck(Check.FAKE, subject, line, function)
     return result.model_copy(update={"described": described})
 
 
-def _opcheck(check: Check, job: Job, note: Note, function: Operator | None = None) -> CheckResult:
-    function = function or load(job)
+def _opcheck(
+    check: Check, subject: Subject, line: Line, function: Operator | None = None
+) -> CheckResult:
+    function = function or load(subject, line)
+    job = subject.job
     case = _of_kind(job, "public")[0]
     with Recorder(job) as recorder:
-        function(*arguments(job, case))
+        function(*subject.arguments(case))
     if not recorder.calls:
         raise BadResultError(f"the custom operator rocm_pipeline::{job.name} is never called")
     operator, values = recorder.calls[0]
     prepared = tuple(_sample(value, job.differentiable) for value in values)
-    note(f"opcheck of {operator.name()}")
+    line.note(f"opcheck of {operator.name()}")
     test = tools.OPCHECKS[check]
     complaint = tools.opcheck_complaint(operator, prepared, test)
     if complaint:
@@ -162,22 +204,24 @@ def _sample(value: Any, requires_grad: bool) -> Any:
     return copy.requires_grad_(requires_grad and copy.is_floating_point())
 
 
-def _backward(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _backward(subject: Subject, line: Line) -> CheckResult:
+    function = load(subject, line)
+    job = subject.job
     for case in _of_kind(job, "gradient"):
-        note(f"backward of {case.id}")
-        values = arguments(job, case, requires_grad=True)
-        write(Check.BACKWARD.value, case, gradients(job, case, function, values))
+        line.note(f"backward of {case.id}")
+        values = subject.arguments(case, requires_grad=True)
+        _leave(line, case, "", gradients(subject, case, function, values))
     return ran(Check.BACKWARD)
 
 
-def _gradcheck(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _gradcheck(subject: Subject, line: Line) -> CheckResult:
+    function = load(subject, line)
+    job = subject.job
     asked = job.gradcheck
     if asked is None:
         raise ValueError("the job names no case for gradcheck")
-    note("gradcheck")
-    values = arguments(job, job.case(asked.case), requires_grad=True)
+    line.note("gradcheck")
+    values = subject.arguments(job.case(asked.case), requires_grad=True)
     complaint = tools.gradcheck_complaint(function, values, asked)
     if complaint:
         return rejected(Check.GRADCHECK, Status.WRONG_VALUE, complaint)
@@ -188,34 +232,34 @@ def _gradcheck(job: Job, note: Note) -> CheckResult:
     return ran(Check.GRADCHECK)
 
 
-def _compile(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _compile(subject: Subject, line: Line) -> CheckResult:
+    function = load(subject, line)
+    job = subject.job
     for case in _of_kind(job, "public", "gradient"):
         torch._dynamo.reset()
         compiled = tools.compiled(function)
-        note(f"compiled call of {case.id}")
-        arrays = outputs_of(job, compiled(*arguments(job, case)))
+        line.note(f"compiled call of {case.id}")
+        _call(job, line, case, "plain", compiled, subject.arguments(case))
         if case.kind == "gradient":
-            note(f"compiled backward of {case.id}")
-            values = arguments(job, case, requires_grad=True)
-            found = gradients(job, case, compiled, values)
-            arrays |= {f"grad_{name}": array for name, array in found.items()}
-        write(Check.COMPILE.value, case, arrays)
+            line.note(f"compiled backward of {case.id}")
+            values = subject.arguments(case, requires_grad=True)
+            _leave(line, case, "grad_", gradients(subject, case, compiled, values))
     return ran(Check.COMPILE)
 
 
-def _bad_input(job: Job, note: Note) -> CheckResult:
-    function = load(job)
+def _bad_input(subject: Subject, line: Line) -> CheckResult:
+    function = load(subject, line)
+    job = subject.job
     case = _of_kind(job, "public")[0]
     for bad in job.bad_calls:
-        note(bad.what)
-        named = dict(zip(job.parameters, arguments(job, case), strict=True))
+        line.note(bad.what)
+        named = dict(zip(job.parameters, subject.arguments(case), strict=True))
         named[bad.tensor] = torch.zeros(bad.shape, dtype=getattr(torch, bad.dtype))
         if _answers(function, list(named.values())):
             message = f"{bad.what} is answered, not refused"
             return rejected(Check.BAD_INPUT, Status.WRONG_SHAPE, message)
-    note("a call with tensors that have no data")
-    bare = [v.to("meta") if isinstance(v, Tensor) else v for v in arguments(job, case)]
+    line.note("a call with tensors that have no data")
+    bare = [v.to("meta") if isinstance(v, Tensor) else v for v in subject.arguments(case)]
     returned = outputs_of(job, function(*bare))
     if any(one.device.type != "meta" for one in returned.values()):
         return rejected(Check.BAD_INPUT, Status.WRONG_VALUE, "tensors without data are answered")
@@ -234,16 +278,16 @@ def _of_kind(job: Job, *kinds: Kind) -> list[JobCase]:
     return [case for case in job.cases if case.kind in kinds]
 
 
-_CHECKS: dict[Check, Callable[[Job, Note], CheckResult]] = {
+_CHECKS: dict[Check, Callable[[Subject, Line], CheckResult]] = {
     Check.LOAD: _load,
     Check.KERNEL_USED: _kernel_used,
     Check.FORWARD: _forward,
     Check.EQUIVALENT: _equivalent,
     Check.STRIDES: _strides,
-    Check.SCHEMA: lambda job, note: _opcheck(Check.SCHEMA, job, note),
+    Check.SCHEMA: lambda subject, line: _opcheck(Check.SCHEMA, subject, line),
     Check.FAKE: _fake,
-    Check.DISPATCH: lambda job, note: _opcheck(Check.DISPATCH, job, note),
-    Check.AUTOGRAD: lambda job, note: _opcheck(Check.AUTOGRAD, job, note),
+    Check.DISPATCH: lambda subject, line: _opcheck(Check.DISPATCH, subject, line),
+    Check.AUTOGRAD: lambda subject, line: _opcheck(Check.AUTOGRAD, subject, line),
     Check.BACKWARD: _backward,
     Check.GRADCHECK: _gradcheck,
     Check.COMPILE: _compile,

@@ -4,19 +4,25 @@
 import importlib
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from rocm_pipeline.integration.inside.kernels import own_runtime, remote_plan
+from rocm_pipeline.integration.inside.process import Line
 from rocm_pipeline.integration.job import Job, JobCase
+from rocm_pipeline.lab.evidence import Status
 
-JOB = Path("/job")
+JOBS = Path("/job")
+PACKAGES = Path("/packages")
+LIBRARIES = Path("/libraries")
 BOX = Path("/box")
-PACKAGES = "/packages"
 NAMESPACE = "rocm_pipeline"
 
 Operator = Callable[..., Any]
@@ -25,24 +31,47 @@ Operator = Callable[..., Any]
 class BadResultError(Exception):
     """The operator returned something that cannot be judged."""
 
-
-def load(job: Job) -> Operator:
-    """Import the package, which runs `op.py`, and return the operator's function."""
-    sys.path.insert(0, PACKAGES)
-    return getattr(importlib.import_module(job.package), job.name)
+    def __init__(self, message: str, status: Status = Status.WRONG_VALUE) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-def arguments(job: Job, case: JobCase, requires_grad: bool = False) -> list[Any]:
-    """Return the tensors, symbols and scalars of a case in the order of the parameters."""
-    given: dict[str, Any] = {name: tensor(case, name) for name in job.inputs}
-    if requires_grad:
-        given = {n: t.requires_grad_() if t.is_floating_point() else t for n, t in given.items()}
-    return [{**given, **case.values}[name] for name in job.parameters]
+@dataclass(frozen=True)
+class Subject:
+    """What is checked: the job, and the folders of its arrays and of its package."""
+
+    job: Job
+    arrays: Path
+    packages: Path
+
+    def arguments(self, case: JobCase, requires_grad: bool = False) -> list[Any]:
+        """Return the tensors, symbols and scalars of a case in the order of the parameters."""
+        given: dict[str, Any] = {name: self.tensor(case, name) for name in self.job.inputs}
+        if requires_grad:
+            given = {
+                name: one.requires_grad_() if one.is_floating_point() else one
+                for name, one in given.items()
+            }
+        return [{**given, **case.values}[name] for name in self.job.parameters]
+
+    def tensor(self, case: JobCase, name: str) -> Tensor:
+        """Read one array of a case."""
+        path = self.arrays / case.id / f"{name}.npy"
+        return torch.from_numpy(np.load(path, allow_pickle=False))
 
 
-def tensor(case: JobCase, name: str) -> Tensor:
-    """Read one array of a case."""
-    return torch.from_numpy(np.load(JOB / case.id / f"{name}.npy", allow_pickle=False))
+def load(subject: Subject, line: Line) -> Operator:
+    """Import the package, which runs `op.py`, and return the operator's function.
+
+    Its runtime comes first and alone, with the kernels in another process.
+    """
+    job = subject.job
+    runtime = own_runtime(subject.packages, job.package)
+    runtime.run_plan = remote_plan(job.outputs, line.launch)
+    sys.path.insert(0, str(subject.packages))
+    function = getattr(importlib.import_module(job.package), job.name)
+    sys.path.remove(str(subject.packages))
+    return function
 
 
 def outputs_of(job: Job, returned: Any) -> dict[str, Tensor]:
@@ -52,32 +81,33 @@ def outputs_of(job: Job, returned: Any) -> dict[str, Tensor]:
         raise BadResultError(
             f"returned {len(found)} values, not the tensors {', '.join(job.outputs)}"
         )
+    for one in found:
+        # another type of tensor may compute when it is looked at, or show something else
+        if type(one) not in (Tensor, FakeTensor):
+            raise BadResultError(
+                f"returned a {type(one).__name__}, not a plain torch.Tensor", Status.CHEAT
+            )
     return dict(zip(job.outputs, found, strict=True))
 
 
-def gradients(job: Job, case: JobCase, function: Operator, values: list[Any]) -> dict[str, Tensor]:
+def gradients(
+    subject: Subject, case: JobCase, function: Operator, values: list[Any]
+) -> dict[str, Tensor]:
     """Return the gradient of every floating-point input for the case's output gradients."""
+    job = subject.job
     outputs = outputs_of(job, function(*values))
     floating = [name for name, output in outputs.items() if output.is_floating_point()]
     wanted = {n: v for n, v in zip(job.parameters, values, strict=True) if _differentiable(v)}
     found = torch.autograd.grad(
         [outputs[name] for name in floating],
         list(wanted.values()),
-        [tensor(case, f"grad_{name}") for name in floating],
+        [subject.tensor(case, f"grad_{name}") for name in floating],
         allow_unused=True,
     )
     missing = [name for name, gradient in zip(wanted, found, strict=True) if gradient is None]
     if missing:
         raise BadResultError(f"the backward gives no gradient for {', '.join(missing)}")
     return dict(zip(wanted, found, strict=True))
-
-
-def write(check: str, case: JobCase, arrays: dict[str, Tensor]) -> None:
-    """Leave raw arrays for the harness to judge."""
-    folder = BOX / check / case.id
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array.detach().cpu().numpy())
 
 
 class Recorder(TorchDispatchMode):

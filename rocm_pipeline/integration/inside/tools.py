@@ -47,6 +47,12 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return _compile(function, fullgraph=True, backend="aot_eager")
 
 
+def warm_up() -> None:
+    """Load what compilation needs, once for all the processes forked later."""
+    compiled(lambda x: x + 1)(torch.ones(2))
+    torch._dynamo.reset()
+
+
 def strided(tensor: Tensor) -> Tensor:
     """Return the same values in memory that is not contiguous."""
     wide = torch.empty((*tensor.shape[:-1], 2 * tensor.shape[-1]), dtype=tensor.dtype)

@@ -2,9 +2,11 @@
 
 from rocm_pipeline.lab.emulator.build import BuildFailed, EmulatorBuild, Parameter, Site, SiteKind
 from rocm_pipeline.lab.emulator.emulator import Emulator, EmulatorRun, TorchLibrary
+from rocm_pipeline.lab.emulator.job import BlockSample
 from rocm_pipeline.lab.emulator.profile import LaunchProfile, Lines, Traffic
 
 __all__ = [
+    "BlockSample",
     "BuildFailed",
     "Emulator",
     "EmulatorBuild",

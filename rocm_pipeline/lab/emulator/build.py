@@ -1,9 +1,11 @@
 """What a kernel became: a library for the emulator and the tables that explain its events."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
+
+from rocm_pipeline.lab.source_hash import carried_hash, hash_of, mismatch
 
 
 class BuildFailed(Exception):  # noqa: N818
@@ -65,6 +67,8 @@ class Variable:
 class EmulatorBuild:
     """Kernels compiled for the emulator, for one wave size."""
 
+    source_sha256: str
+    """Of the candidate's source; the library must carry it, too."""
     library: bytes
     wave: int
     kernels: Mapping[str, tuple[Parameter, ...]]
@@ -73,6 +77,19 @@ class EmulatorBuild:
     operations: tuple[Mapping[str, int], ...]
     """Operations by kind in each basic block, counted once an execution by one work-item."""
 
+    def foreign(self) -> str | None:
+        """Say why the library is not of the build's source, or return None. Ask before each use."""
+        return mismatch(carried_hash(self.library), self.source_sha256)
+
+    def is_of(self, source: str, kernels: Sequence[str], wave: int) -> bool:
+        """Whether this is a build of `kernels` of `source`, for that wave size."""
+        return (
+            self.source_sha256 == hash_of(source)
+            and self.wave == wave
+            and set(self.kernels) == set(kernels)
+            and self.foreign() is None
+        )
+
     def to_bytes(self) -> bytes:
         fields = asdict(self)
         del fields["library"]
@@ -80,10 +97,19 @@ class EmulatorBuild:
         return len(head).to_bytes(8, "little") + head + self.library
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "EmulatorBuild":
+    def from_bytes(cls, data: bytes) -> "EmulatorBuild | None":
+        """Read what `to_bytes` wrote; None for anything else."""
+        try:
+            return cls._read(data)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    @classmethod
+    def _read(cls, data: bytes) -> "EmulatorBuild":
         end = 8 + int.from_bytes(data[:8], "little")
         fields = json.loads(data[8:end])
         return cls(
+            source_sha256=fields["source_sha256"],
             library=data[end:],
             wave=fields["wave"],
             kernels={

@@ -12,6 +12,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.emulator.build import BuildFailed
 from rocm_pipeline.lab.emulator.source import SOURCE_NAME
 from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, read_result, temporary_box
+from rocm_pipeline.lab.source_hash import carried_hash, hash_of, linker_option, mismatch
 
 _CLANG = "/toolchain/zig clang"
 _LINKER = "/toolchain/zig ld.lld"
@@ -81,16 +82,24 @@ class CpuCompiler:
         )
         return self._run({SOURCE_NAME: source}, script, "kernel.ll").decode()
 
-    def to_library(self, ir: str, optimisation: str) -> bytes:
-        """Turn intermediate code into a shared library."""
+    def to_library(self, ir: str, optimisation: str, source_sha256: str) -> bytes:
+        """Turn intermediate code into a shared library that carries its source's hash.
+
+        Raises BuildFailed when it does not: a source can add a second one.
+        """
         script = (
             f"{_CLANG} {self._machine} -x ir {optimisation} -Xclang -disable-llvm-passes -fPIC "
-            f"{_QUIET} -c -o kernel.o kernel.ll && {_LINKER} -shared -o kernel.so kernel.o"
+            f"{_QUIET} -c -o kernel.o kernel.ll && "
+            f"{_LINKER} -shared {linker_option(source_sha256)} -o kernel.so kernel.o"
         )
-        return self._run({"kernel.ll": ir}, script, "kernel.so")
+        library = self._run({"kernel.ll": ir}, script, "kernel.so")
+        complaint = mismatch(carried_hash(library), source_sha256)
+        if complaint is not None:
+            raise BuildFailed(f"error: {complaint}")
+        return library
 
     def runtime(self, wave: int) -> bytes:
-        """Compile the emulator's runtime for one wave size."""
+        """Compile the emulator's runtime for one wave size; it carries `runtime_hash`."""
         sources = {
             path.name: path.read_text()
             for path in sorted(self._runtime.iterdir())
@@ -99,9 +108,14 @@ class CpuCompiler:
         script = (
             f"set -e; for f in *.cpp; do {_CLANG} {self._machine} {_LANGUAGE} -O2 -ffreestanding "
             f"-fvisibility=hidden -DROCM_PIPELINE_WAVE={wave} -Wall -Wextra -Werror "
-            f"-c -o $f.o $f; done; {_LINKER} -shared -o runtime.so *.o"
+            f"-c -o $f.o $f; done; "
+            f"{_LINKER} -shared {linker_option(self.runtime_hash(wave))} -o runtime.so *.o"
         )
         return self._run(sources, script, "runtime.so")
+
+    def runtime_hash(self, wave: int) -> str:
+        """Hash of what the runtime is made of."""
+        return hash_of(f"{self.identity} {wave}")
 
     def _run(self, inputs: Mapping[str, str], script: str, result: str) -> bytes:
         with temporary_box() as box:

@@ -16,7 +16,7 @@ from rocm_pipeline.lab.emulator.compiler import CpuCompiler
 from rocm_pipeline.lab.emulator.findings import Names, read_findings
 from rocm_pipeline.lab.emulator.instrumentation import instrument, number_collectives
 from rocm_pipeline.lab.emulator.ir import Module, parse_module
-from rocm_pipeline.lab.emulator.job import Job, command, split_outputs, write_job
+from rocm_pipeline.lab.emulator.job import BlockSample, Job, command, split_outputs, write_job
 from rocm_pipeline.lab.emulator.profile import (
     LaunchProfile,
     ProfiledLaunch,
@@ -34,6 +34,7 @@ from rocm_pipeline.lab.sandbox import (
     read_result,
     temporary_box,
 )
+from rocm_pipeline.lab.source_hash import carried_hash, hash_of
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundPlan
 
@@ -58,6 +59,10 @@ class EmulatorRun:
     findings: tuple[Finding, ...]
     outputs: dict[str, Array]
     profiles: tuple[LaunchProfile, ...]
+    changed: tuple[str, ...] = ()
+    """Watched buffers that do not hold what they held before."""
+    later_outputs: tuple[dict[str, Array], ...] = ()
+    """Outputs of the rounds after the first."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +92,21 @@ class Emulator:
         return self._compiler.identity
 
     def build(self, source: str, kernels: Sequence[str], wave: int) -> EmulatorBuild:
-        """Compile `kernels` of `source` for one wave size, 32 or 64; raises BuildFailed."""
+        """Compile `kernels` of `source` for one wave size, 32 or 64; raises BuildFailed.
+
+        What is read from the cache carries the source's hash, or it is compiled again.
+        """
         key = self._key("build", source, *kernels, str(wave))
-        stored = self._cache.get(key)
-        if stored is not None:
-            return EmulatorBuild.from_bytes(stored)
+        content = self._cache.get(key)
+        stored = None if content is None else EmulatorBuild.from_bytes(content)
+        if stored is not None and stored.is_of(source, kernels, wave):
+            return stored
         module = self._module(source, kernels, wave, "-O1")
         parameters = kernel_parameters(module, kernels)
         tables = instrument(module, kernels)
         build = EmulatorBuild(
-            library=self._compiler.to_library(module.text(), "-O1"),
+            source_sha256=hash_of(source),
+            library=self._compiler.to_library(module.text(), "-O1", hash_of(source)),
             wave=wave,
             kernels=parameters,
             sites=tuple(tables.sites),
@@ -110,11 +120,11 @@ class Emulator:
         """Compile for plain execution at full speed, wave size 64; raises BuildFailed."""
         key = self._key("torch", source, *kernels)
         library = self._cache.get(key)
-        if library is None:
+        if library is None or carried_hash(library) != hash_of(source):
             module = self._module(source, kernels, 64, "-O2")
             kernel_parameters(module, kernels)
             number_collectives(module, kernels)
-            library = self._compiler.to_library(module.text(), "-O2")
+            library = self._compiler.to_library(module.text(), "-O2", hash_of(source))
             self._cache.put(key, library)
         return TorchLibrary(self._runtime(64), library)
 
@@ -127,22 +137,43 @@ class Emulator:
         *,
         outputs: Sequence[str],
         uninitialised: Sequence[str] = (),
+        watched: Sequence[str] = (),
         reverse: bool = False,
-        sample_blocks: int | None = None,
+        samples: Sequence[BlockSample | None] = (),
+        later_rounds: Sequence[Mapping[str, Array]] = (),
+        skip_pages: int = 0,
         profile: bool = False,
         wall_seconds: float = 20,
     ) -> EmulatorRun:
         """Run every launch of `plan` and return what was found and written.
 
+        A build whose library does not carry the hash of its source is a CHEAT and is not run.
+
         `buffers` holds every tensor and workspace; those in `uninitialised` must be written before
-        they are read. `scalars` holds symbols as int32 and scalars as float32. With
-        `sample_blocks` only so many blocks run, spread over the grid, and races are not checked.
+        they are read, and those in `watched` are compared with what they held before. `scalars`
+        holds symbols as int32 and scalars as float32. `samples` has an entry for each launch: None
+        for all of its blocks; with any other, races are not checked.
+        `later_rounds` are new contents of the same buffers, for which the plan runs again in the
+        same process; `skip_pages` moves all buffers away from where they would lie.
         """
+        foreign = build.foreign()
+        if foreign is not None:
+            return _failed(Finding(status=Status.CHEAT, message=foreign))
         mismatches = check_arguments(build, plan, buffers, scalars)
         if mismatches:
             return _failed(*mismatches)
         job = Job(
-            build, plan, buffers, scalars, outputs, uninitialised, reverse, sample_blocks, profile
+            build,
+            plan,
+            (buffers, *later_rounds),
+            scalars,
+            outputs,
+            uninitialised,
+            watched,
+            reverse,
+            samples,
+            skip_pages,
+            profile,
         )
         argv, readonly = command()
         with temporary_box() as box:
@@ -166,7 +197,7 @@ class Emulator:
     def _runtime(self, wave: int) -> bytes:
         key = self._key("runtime", str(wave))
         library = self._cache.get(key)
-        if library is None:
+        if library is None or carried_hash(library) != self._compiler.runtime_hash(wave):
             library = self._compiler.runtime(wave)
             self._cache.put(key, library)
         return library
@@ -181,7 +212,7 @@ def _limits(job: Job, wall_seconds: float) -> Limits:
         wall_seconds=wall_seconds,
         cpu_seconds=int(wall_seconds) + 2,
         memory_bytes=_BASE_MEMORY + _MEMORY_FACTOR * size,
-        file_bytes=(64 << 20) + size,
+        file_bytes=(64 << 20) + size * len(job.rounds),
     )
 
 
@@ -190,7 +221,13 @@ def _failed(*findings: Finding) -> EmulatorRun:
 
 
 def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> EmulatorRun:
-    findings = read_findings(_text(box, "findings.txt"), _names(job))
+    """Return what came of a run that has ended, from the files it left in `box`.
+
+    The candidate ran in the process that wrote them, so nothing in them is believed unless it is
+    whole: what is absent, cut off or garbled is CRASHED, never a pass.
+    """
+    told = _findings_text(box)
+    findings = read_findings(told or "", _names(job))
     if completed.timed_out:
         findings.append(
             Finding(
@@ -205,9 +242,13 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
         findings.append(_crashed(f"the emulator process ended with {completed.returncode}: {tail}"))
     if findings:
         return _failed(*findings)
+    if told is None or told.strip():
+        return _failed(_crashed("the emulator process left findings that cannot be read"))
     try:
-        return EmulatorRun(Status.PASSED, (), _outputs(job, box), _profiles(job, box))
-    except (ResultRefused, ValueError) as error:
+        changed = _changed(job, box)
+        first, *later = _outputs(job, box)
+        return EmulatorRun(Status.PASSED, (), first, _profiles(job, box), changed, tuple(later))
+    except (ResultRefused, ValueError, RecursionError) as error:
         return _failed(_crashed(f"the emulator process left no usable result: {error}"))
 
 
@@ -219,18 +260,35 @@ def _names(job: Job) -> Names:
     return Names(job.build, job.plan, tuple(job.buffers.items()))
 
 
-def _text(box: Path, name: str) -> str:
+def _findings_text(box: Path) -> str | None:
+    """Return what the checker wrote, or None without it: it makes the file before it starts."""
     try:
-        return read_result(box, name, _MOST_FINDINGS_BYTES).decode(errors="replace")
+        return read_result(box, "findings.txt", _MOST_FINDINGS_BYTES).decode(errors="replace")
     except ResultRefused:
-        return ""
+        return None
 
 
-def _outputs(job: Job, box: Path) -> dict[str, Array]:
+def _changed(job: Job, box: Path) -> tuple[str, ...]:
+    """Read result.json, which the driver writes last: did all launches end, what changed?"""
     result = json.loads(read_result(box, "result.json", 1 << 16))
-    if result != {"launches": len(job.plan.launches)}:
-        raise ValueError("not every launch ran to its end")
-    expected = sum(job.buffers[name].nbytes for name in job.outputs)
+    names = list(job.buffers)
+    changed = [name for number, name in enumerate(names) if number in _numbers(result)]
+    expected = {
+        "launches": len(job.plan.launches) * len(job.rounds),
+        "changed": [names.index(name) for name in changed],
+    }
+    if result != expected:
+        raise ValueError("not every launch ran to its end, or it is not a result")
+    return tuple(changed)
+
+
+def _numbers(result: object) -> list[object]:
+    changed = result.get("changed") if isinstance(result, dict) else None
+    return changed if isinstance(changed, list) else []
+
+
+def _outputs(job: Job, box: Path) -> tuple[dict[str, Array], ...]:
+    expected = job.output_bytes * len(job.rounds)
     return split_outputs(job, read_result(box, "outputs.bin", expected))
 
 

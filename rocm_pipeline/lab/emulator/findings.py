@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 
 from rocm_pipeline.lab.emulator.build import EmulatorBuild
 from rocm_pipeline.lab.evidence import Finding, Status
@@ -12,6 +13,9 @@ from rocm_pipeline.targets.launch_plan import BoundPlan
 Triple = tuple[int, int, int]
 
 _INTEGERS = 19
+_MOST_LINES = 200
+_LARGEST = 1 << 64
+"""The runtime writes nothing longer than a machine word."""
 
 
 class _Kind(IntEnum):
@@ -91,8 +95,11 @@ class _Raw:
 
 
 def read_findings(text: str, names: Names) -> list[Finding]:
-    """Decode what the runtime wrote; lines that make no sense are left out."""
-    raws = (_parse(line) for line in text.splitlines())
+    """Decode what the runtime wrote; lines that make no sense are left out.
+
+    No more are read than the runtime ever writes, times the room that a forger may waste.
+    """
+    raws = (_parse(line) for line in islice(text.splitlines(), _MOST_LINES))
     return [_finding(raw, names) for raw in raws if raw is not None and _is_sound(raw, names)]
 
 
@@ -100,7 +107,7 @@ def _parse(line: str) -> _Raw | None:
     words = line.split()
     try:
         n = [int(word) for word in words]
-        if len(n) != _INTEGERS:
+        if len(n) != _INTEGERS or any(abs(number) > _LARGEST for number in n):
             return None
         return _Raw(
             kind=_Kind(n[0]),
@@ -155,11 +162,10 @@ def _message(raw: _Raw, names: Names) -> str:
         case _Kind.READ_OUT_OF_BOUNDS | _Kind.WRITE_OUT_OF_BOUNDS | _Kind.OBJECT_OVERRUN:
             return f"{_access(raw, names)} of {raw.size} bytes out of bounds: {place}. {_GUARD}"
         case _Kind.MISALIGNED:
-            alignment = names.build.sites[raw.site - 1].alignment
             return (
-                f"misaligned {_access(raw, names)}: {place}, which is no multiple of {alignment} "
-                "bytes. Use a vector type only where base and row length keep it aligned, else "
-                "go element by element"
+                f"misaligned {_access(raw, names)}: {place}, which is no multiple of "
+                f"{_alignment(raw, names)} bytes. Use a vector type only where base and row length "
+                "keep it aligned, else go element by element"
             )
         case _Kind.RACE_WRITE_WRITE:
             return (
@@ -222,6 +228,10 @@ _GUARD = "Guard the index, or launch no more work-items than there is work"
 
 def _access(raw: _Raw, names: Names) -> str:
     return names.build.sites[raw.site - 1].kind.value if raw.site else "access"
+
+
+def _alignment(raw: _Raw, names: Names) -> str:
+    return str(names.build.sites[raw.site - 1].alignment) if raw.site else "the access's"
 
 
 def _place(raw: _Raw, names: Names) -> str:

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rocm_pipeline.lab.emulator.addresses import refuse_address_arithmetic
 from rocm_pipeline.lab.emulator.build import BuildFailed, Site, SiteKind, Variable
 from rocm_pipeline.lab.emulator.ir import (
     Function,
@@ -80,6 +81,7 @@ def instrument(module: Module, kernels: Sequence[str]) -> Tables:
     numbers = {each.symbol: number for number, each in enumerate(globals_)}
     for function in module.functions:
         if not _is_ours(function, kernels):
+            refuse_address_arithmetic(function)
             _Instrumenter(function, numbers, tables).run()
     module.outside.append(_declarations(globals_, tables))
     return tables

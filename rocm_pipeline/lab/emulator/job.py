@@ -18,22 +18,45 @@ _DRIVER = "/driver.py"
 
 
 @dataclass(frozen=True)
+class BlockSample:
+    """Blocks to run of a launch too large to run whole."""
+
+    spread: int
+    """How many, from the first to the last; the profile is of these."""
+    listed: tuple[int, ...] = ()
+    """Numbers of others to run after them, x fastest."""
+
+
+@dataclass(frozen=True)
 class Job:
-    """One run: every launch of a plan over these buffers."""
+    """One run: every launch of a plan over these buffers, once for each of `rounds`."""
 
     build: EmulatorBuild
     plan: BoundPlan
-    buffers: Mapping[str, Array]
+    rounds: Sequence[Mapping[str, Array]]
+    """What the buffers hold at the start of each round; they keep their addresses."""
     scalars: Mapping[str, np.generic]
     outputs: Sequence[str]
     uninitialised: Sequence[str]
+    watched: Sequence[str]
     reverse: bool
-    sample_blocks: int | None
+    samples: Sequence[BlockSample | None]
+    """For each launch, None for all of its blocks; empty for all of all."""
+    skip_pages: int
     profile: bool
+
+    @property
+    def buffers(self) -> Mapping[str, Array]:
+        return self.rounds[0]
 
     @property
     def buffer_bytes(self) -> int:
         return sum(array.nbytes for array in self.buffers.values())
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of outputs that one round leaves."""
+        return sum(self.buffers[name].nbytes for name in self.outputs)
 
 
 def write_job(job: Job, runtime: bytes, box: Path) -> None:
@@ -42,13 +65,24 @@ def write_job(job: Job, runtime: bytes, box: Path) -> None:
     (box / "kernel.so").write_bytes(job.build.library)
     (box / "sites.bin").write_bytes(site_table(job.build.sites))
     with (box / "buffers.bin").open("wb") as file:
-        for array in job.buffers.values():
-            file.write(np.ascontiguousarray(array).data)
+        for values in job.rounds:
+            for name in job.buffers:
+                file.write(np.ascontiguousarray(values[name]).data)
     (box / "job.json").write_text(json.dumps(_description(job)))
 
 
-def split_outputs(job: Job, data: bytes) -> dict[str, Array]:
-    """Cut outputs.bin into the arrays it holds; raises ValueError if it has another length."""
+def split_outputs(job: Job, data: bytes) -> tuple[dict[str, Array], ...]:
+    """Cut outputs.bin into each round's arrays; raises ValueError if it has another length."""
+    size = job.output_bytes
+    if len(data) != size * len(job.rounds):
+        raise ValueError(f"outputs.bin has {len(data)} bytes instead of {size * len(job.rounds)}")
+    return tuple(
+        _round_outputs(job, data[number * size : (number + 1) * size])
+        for number in range(len(job.rounds))
+    )
+
+
+def _round_outputs(job: Job, data: bytes) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     begin = 0
     for name in job.outputs:
@@ -56,8 +90,6 @@ def split_outputs(job: Job, data: bytes) -> dict[str, Array]:
         end = begin + like.nbytes
         arrays[name] = np.frombuffer(data[begin:end], like.dtype).reshape(like.shape).copy()
         begin = end
-    if begin != len(data):
-        raise ValueError(f"outputs.bin has {len(data)} bytes instead of {begin}")
     return arrays
 
 
@@ -79,21 +111,33 @@ def _description(job: Job) -> dict[str, object]:
         "objects": len(job.build.variables),
         "counters": len(job.build.operations),
         "reverse": int(job.reverse),
-        "sample_blocks": job.sample_blocks or 0,
         # A sample of a large launch says nothing about races, and their record is large.
-        "check_races": int(job.sample_blocks is None),
+        "check_races": int(not any(job.samples)),
+        "rounds": len(job.rounds),
+        "skip_pages": job.skip_pages,
         "profile": job.profile,
         "buffers": [
             {
                 "bytes": array.nbytes,
                 "element": array.itemsize,
                 "poisoned": int(name in job.uninitialised),
+                "watched": int(name in job.watched),
             }
             for name, array in job.buffers.items()
         ],
         "outputs": [names.index(name) for name in job.outputs],
-        "launches": [_launch(launch, names, job.scalars) for launch in job.plan.launches],
+        "launches": [
+            _launch(launch, names, job.scalars) | _blocks(sample)
+            for launch, sample in zip(
+                job.plan.launches, job.samples or [None] * len(job.plan.launches), strict=True
+            )
+        ],
     }
+
+
+def _blocks(sample: BlockSample | None) -> dict[str, object]:
+    sample = sample or BlockSample(spread=0)
+    return {"spread_blocks": sample.spread, "listed_blocks": list(sample.listed)}
 
 
 def _launch(

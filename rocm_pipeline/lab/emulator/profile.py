@@ -143,9 +143,13 @@ def profile_bytes(build: EmulatorBuild) -> int:
 
 
 def read_profile(build: EmulatorBuild, launch: ProfiledLaunch, data: bytes) -> LaunchProfile:
-    """Decode what the driver wrote for one launch."""
+    """Decode what the driver wrote for one launch; raises ValueError when it cannot be true."""
+    if len(data) != profile_bytes(build):
+        raise ValueError(f"a profile of {len(data)} bytes instead of {profile_bytes(build)}")
     words = struct.unpack(f"={len(data) // 8}Q", data)
     totals, rest = words[:_TOTALS], words[_TOTALS:]
+    if not 1 <= totals[0] <= launch.blocks:
+        raise ValueError(f"a profile of {totals[0]} blocks of {launch.blocks}")
     rows = 2 * (len(build.sites) + 1) * _FIELDS
     return LaunchProfile(
         kernel=launch.kernel,

@@ -1,9 +1,10 @@
 """Containment of agent-written code."""
 
+from rocm_pipeline.lab.sandbox.arrays import read_array
 from rocm_pipeline.lab.sandbox.boxes import temporary_box
-from rocm_pipeline.lab.sandbox.bubblewrap import Sandbox
 from rocm_pipeline.lab.sandbox.model import Completed, Limits, SandboxUnavailable
-from rocm_pipeline.lab.sandbox.results import ResultRefused, read_result
+from rocm_pipeline.lab.sandbox.results import ResultRefused, read_json, read_result
+from rocm_pipeline.lab.sandbox.sandbox import Sandbox
 
 __all__ = [
     "Completed",
@@ -11,6 +12,8 @@ __all__ = [
     "ResultRefused",
     "Sandbox",
     "SandboxUnavailable",
+    "read_array",
+    "read_json",
     "read_result",
     "temporary_box",
 ]

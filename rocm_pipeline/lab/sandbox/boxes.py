@@ -22,11 +22,6 @@ def temporary_box() -> Generator[Path, None, None]:
         _coreutils("rm", "-rf", "--one-file-system", str(folder))
 
 
-def hand_over(folder: Path, uid: int) -> None:
-    """Give `folder` and all in it to `uid`, following no link."""
-    _coreutils("chown", "-hRP", f"{uid}:{uid}", str(folder))
-
-
 def _coreutils(program: str, *arguments: str) -> None:
     subprocess.run(
         [f"/usr/bin/{program}", *arguments],

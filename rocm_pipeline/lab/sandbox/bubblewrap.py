@@ -1,122 +1,61 @@
-"""The one way in which agent-written code is compiled or run."""
+"""The first mechanism: bubblewrap's namespaces with our system-call filter."""
 
+import contextlib
 import platform
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 
-from rocm_pipeline.lab.sandbox import process, profile, seccomp
-from rocm_pipeline.lab.sandbox.boxes import hand_over
-from rocm_pipeline.lab.sandbox.detect import Bubblewrap, find_bubblewraps
-from rocm_pipeline.lab.sandbox.hints import what_to_enable
-from rocm_pipeline.lab.sandbox.model import Completed, Limits, SandboxUnavailable
-from rocm_pipeline.lab.sandbox.self_check import failures
+from rocm_pipeline.lab.sandbox import cgroups, devices, process, profile, seccomp
+from rocm_pipeline.lab.sandbox.detect import Bubblewrap
+from rocm_pipeline.lab.sandbox.job import Job
 from rocm_pipeline.lab.sandbox.staging import sandbox_uid, within_reach
-from rocm_pipeline.lab.sandbox.text import plain
-
-_KILLED = -9
-_DEFAULT_LIMITS = Limits()
+from rocm_pipeline.lab.sandbox.transfer import Transfer, content_bytes
+from rocm_pipeline.lab.sandbox.watch import Outcome
 
 
-class Sandbox:
-    """Runs programs that nobody trusts: no network, no secrets, one folder to write in."""
+class BubblewrapMechanism:
+    """Runs jobs in namespaces of their own; the box is an in-memory file system of limited size."""
 
-    def __init__(self, bubblewrap: Bubblewrap) -> None:
+    name = "bubblewrap"
+
+    def __init__(self, bubblewrap: Bubblewrap, tree: cgroups.Tree | None) -> None:
         self._bubblewrap = bubblewrap
+        self._tree = tree
         self._seccomp = seccomp.program(platform.machine())
-
-    @classmethod
-    def detect(cls) -> "Sandbox":
-        """The sandbox of this machine, proven by a short self-check, once per process.
-
-        Raises SandboxUnavailable: nothing may run outside a sandbox.
-        """
-        return _detect()
 
     @property
     def identity(self) -> str:
-        """For the record of a measurement, e.g. `bubblewrap 0.11.0 + seccomp`."""
-        return f"{self._bubblewrap.identity} + seccomp"
+        """E.g. `bubblewrap 0.11.0 + seccomp + cgroup v2 (memory, pids)`."""
+        walls = [self._bubblewrap.identity, "seccomp"]
+        return " + ".join([*walls, self._tree.identity if self._tree else "no cgroup"])
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        box: Path,
-        readonly: Mapping[str, Path] = {},
-        environment: Mapping[str, str] = {},
-        limits: Limits = _DEFAULT_LIMITS,
-    ) -> Completed:
-        """Run `argv` with `box` as /box, its working folder and the only one it can fill.
-
-        `readonly` maps absolute places inside to host files and folders. When root calls, the box
-        and what it holds change owner. Safe to call from many threads, with a box for each.
-        Raises FileNotFoundError for a host path that is not there, SandboxUnavailable when
-        bubblewrap itself fails; what the program does is in the result, whatever it does.
-        """
-        box = box.resolve(strict=True)
+    def execute(self, job: Job) -> Outcome:
+        """Run `job` to its end and bring its box up to date."""
         uid = sandbox_uid()
-        if uid is not None:
-            hand_over(box, uid)
-        places = list(readonly)
+        places, nodes = list(job.readonly), list(job.devices)
 
-        def started(reachable: Sequence[str]) -> process.Outcome:
-            folder, reachable_box, *sources = reachable
-            return process.execute(
-                f"{folder}/{self._bubblewrap.inner}",
-                profile.options(
-                    box=reachable_box,
-                    readonly=dict(zip(places, sources, strict=True)),
-                    environment=environment,
-                    limits=limits,
-                ),
-                profile.limited(argv, limits),
-                seccomp=self._seccomp,
-                uid=uid,
-                limits=limits,
-            )
+        def started(reachable: Sequence[str]) -> Outcome:
+            folder, box, *sources = reachable
+            readonly, bound = sources[: len(places)], sources[len(places) :]
+            with contextlib.ExitStack() as stack:
+                tree = self._tree
+                group = stack.enter_context(cgroups.group(tree, job.limits)) if tree else None
+                return process.execute(
+                    f"{folder}/{self._bubblewrap.inner}",
+                    profile.options(
+                        box_bytes=content_bytes(Path(box)) + job.limits.box_bytes,
+                        readonly=dict(zip(places, readonly, strict=True)),
+                        devices=dict(zip(nodes, bound, strict=True)),
+                        environment=job.environment,
+                        limits=job.limits,
+                    ),
+                    profile.limited(job.argv, job.limits),
+                    seccomp=self._seccomp,
+                    uid=uid,
+                    groups=devices.groups(job.devices.values()),
+                    inside=process.Inside(Transfer(Path(box), uid, job.limits), group),
+                )
 
-        sources = [self._bubblewrap.folder, box, *readonly.values()]
-        return _completed(within_reach(sources, started))
-
-
-def _completed(outcome: process.Outcome) -> Completed:
-    stderr = plain(outcome.stderr)
-    code = outcome.exit_code
-    if outcome.timed_out:
-        code = _KILLED
-    elif code is None:
-        raise SandboxUnavailable(
-            f"bubblewrap failed: {stderr.strip() or 'it was killed'}",
-            where="sandbox",
-            fix=what_to_enable(installed=True),
-        )
-    elif code > 128:
-        code = 128 - code
-    return Completed(
-        returncode=code,
-        stdout=plain(outcome.stdout),
-        stderr=stderr,
-        truncated=outcome.truncated,
-        timed_out=outcome.timed_out,
-        seconds=outcome.seconds,
-    )
-
-
-@cache
-def _detect() -> Sandbox:
-    complaints: list[str] = []
-    for bubblewrap in find_bubblewraps():
-        sandbox = Sandbox(bubblewrap)
-        try:
-            found = failures(lambda argv, box, s=sandbox: s.run(argv, box=box))
-        except SandboxUnavailable as error:
-            found = [error.what]
-        if not found:
-            return sandbox
-        complaints.append(f"{bubblewrap.identity}: {', '.join(found)}")
-    raise SandboxUnavailable(
-        "; ".join(complaints) or "no bubblewrap",
-        where="sandbox",
-        fix=what_to_enable(installed=bool(complaints)),
-    )
+        # The box, too: where root stages, its own path may be covered.
+        sources = [self._bubblewrap.folder, job.box, *job.readonly.values(), *job.devices.values()]
+        return within_reach(sources, started)

@@ -16,11 +16,20 @@ class Limits:
     memory_bytes: int = 2 << 30
     """RLIMIT_AS, per process."""
     processes: int = 32
-    """RLIMIT_NPROC, counted inside the sandbox's own user namespace."""
+    """RLIMIT_NPROC, for this run alone; with control groups the most threads in all, too."""
     file_bytes: int = 256 << 20
     """Largest file (RLIMIT_FSIZE), and the size of each in-memory folder (/tmp, /dev/shm)."""
     output_bytes: int = 1 << 20
     """How much of stdout, and of stderr, is kept; the rest is read and dropped."""
+    box_bytes: int = 1 << 30
+    """What the box may hold in all, on top of what it held at the start."""
+    box_files: int = 20_000
+    """How many files and folders the box may hold before the run is stopped."""
+
+    @property
+    def total_memory_bytes(self) -> int:
+        """Where control groups can be made: one process at its limit and a full box."""
+        return self.memory_bytes + self.box_bytes
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -42,6 +51,10 @@ class Completed:
     truncated: bool
     timed_out: bool
     seconds: float
+    left_out: tuple[str, ...] = ()
+    """What the run made in its box and what did not come back, with the reason; at most 20."""
+    stopped_for: str = ""
+    """Why the run was killed before its time; empty when it was not."""
 
 
 class SandboxUnavailable(UserError):  # noqa: N818

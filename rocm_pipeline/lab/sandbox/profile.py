@@ -9,19 +9,20 @@ from rocm_pipeline.lab.sandbox.model import Limits
 BOX = "/box"
 """The run's working folder, as the run sees it."""
 
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": BOX, "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
-_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_RESERVED = ("/box", "/proc", "/dev", "/tmp", "/usr", *_SYSTEM_FOLDERS)
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": BOX, "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
+SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_RESERVED = ("/box", "/proc", "/dev", "/tmp", "/usr", *SYSTEM_FOLDERS)
 
 
 def options(
     *,
-    box: str,
+    box_bytes: int,
     readonly: Mapping[str, str],
+    devices: Mapping[str, str],
     environment: Mapping[str, str],
     limits: Limits,
 ) -> list[str]:
-    """bubblewrap's options; `box` and the values of `readonly` are paths bubblewrap can reach.
+    """bubblewrap's options; values of `readonly` and `devices` are paths bubblewrap can reach.
 
     Raises ValueError for a `readonly` place that is not absolute, or that the profile itself uses.
     """
@@ -30,13 +31,15 @@ def options(
         *("--unshare-all", "--unshare-user", "--disable-userns"),
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--hostname", "box", "--clearenv"),
-        *_environment({**_ENVIRONMENT, **environment}),
+        *_environment({**ENVIRONMENT, **environment}),
         *_system(),
         *("--proc", "/proc"),
-        *("--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+        *("--dev", "/dev", *size, "--tmpfs", "/dev/shm"),
+        *(word for place in devices for word in ("--dev-bind", devices[place], place)),
+        *("--remount-ro", "/dev"),
         *(*size, "--tmpfs", "/tmp"),
         *_readonly(readonly),
-        *("--bind", box, BOX, "--chdir", BOX),
+        *("--size", str(box_bytes), "--tmpfs", BOX, "--chdir", BOX),
         # The root folder is an unlimited in-memory file system: nothing may be written there.
         *("--remount-ro", "/"),
     ]
@@ -49,7 +52,17 @@ def limited(argv: Sequence[str], limits: Limits) -> list[str]:
     inside, the kernel (5.14 on) counts those in the sandbox's user namespace. The limits are
     hard ones, which a process without capabilities cannot raise.
     """
-    ceilings = {
+    return [
+        "/usr/bin/prlimit",
+        *(f"--{k}={v}:{v}" for k, v in ceilings(limits).items()),
+        "--",
+        *argv,
+    ]
+
+
+def ceilings(limits: Limits) -> dict[str, int]:
+    """Resource limits, soft and hard alike, by prlimit's names."""
+    return {
         "nproc": limits.processes,
         "cpu": limits.cpu_seconds,
         "as": limits.memory_bytes,
@@ -60,7 +73,6 @@ def limited(argv: Sequence[str], limits: Limits) -> list[str]:
         "msgqueue": 0,
         "sigpending": 1024,
     }
-    return ["/usr/bin/prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), "--", *argv]
 
 
 def _environment(variables: Mapping[str, str]) -> list[str]:
@@ -69,7 +81,7 @@ def _environment(variables: Mapping[str, str]) -> list[str]:
 
 def _system() -> list[str]:
     words = ["--ro-bind", "/usr", "/usr"]
-    for folder in map(Path, _SYSTEM_FOLDERS):
+    for folder in map(Path, SYSTEM_FOLDERS):
         if folder.is_symlink():
             words += ["--symlink", os.readlink(folder), str(folder)]
         elif folder.is_dir():
@@ -81,12 +93,13 @@ def _readonly(places: Mapping[str, str]) -> list[str]:
     words: list[str] = []
     # A place inside another must be bound after it.
     for place in sorted(places):
-        _check_place(place)
+        check_place(place)
         words += ["--ro-bind", places[place], place]
     return words
 
 
-def _check_place(place: str) -> None:
+def check_place(place: str) -> None:
+    """Raises ValueError for a place that is not absolute and plain, or that is the sandbox's."""
     path = PurePosixPath(place)
     if str(path) != place or not path.is_absolute() or ".." in path.parts or place == "/":
         raise ValueError(f"not a plain absolute path inside the sandbox: {place!r}")

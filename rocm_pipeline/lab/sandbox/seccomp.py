@@ -14,6 +14,7 @@ from rocm_pipeline.lab.sandbox.syscalls import (
     DENIED,
     FILTERED_BY_ARGUMENT,
     LAST_KNOWN,
+    SHARED,
     Numbers,
 )
 
@@ -42,8 +43,12 @@ _NUMBER, _ARCHITECTURE = 0, 4
 _Instruction = tuple[int, int, int, int]
 
 
-def program(machine: str) -> bytes:
+def program(machine: str, *, namespaces: bool = True) -> bytes:
     """The filter for `machine` (`platform.machine()`), as an array of `struct sock_filter`.
+
+    Without `namespaces` it also refuses what they would keep apart: sockets by name, System V
+    IPC, the scheduling and limits of other processes, and changes of a file's attributes by path,
+    which Landlock does not judge.
 
     Raises SandboxUnavailable for a machine type without a table.
     """
@@ -64,7 +69,7 @@ def program(machine: str) -> bytes:
     code += _when(_AT_LEAST, LAST_KNOWN + 1, ERRNO | errno.ENOSYS)
     for numbers in ABSENT.values():
         code += _when(_EQUAL, _number(numbers, machine), ERRNO | errno.ENOSYS)
-    for numbers in DENIED.values():
+    for numbers in (DENIED if namespaces else DENIED | SHARED).values():
         if getattr(numbers, machine) is not None:
             code += _when(_EQUAL, _number(numbers, machine), ERRNO | errno.EPERM)
 
@@ -78,11 +83,19 @@ def program(machine: str) -> bytes:
         _answer(ALLOW),
     ]
     checks = {
-        "socket": only_unix,
+        "socket": only_unix if namespaces else [_answer(refuse)],
         "socketpair": only_unix,
         "clone": no_namespace,
         "ioctl": no_typing,
     }
+    if not namespaces:
+        own = [_load(_argument(0)), (_EQUAL, 1, 0, 0), _answer(refuse), _answer(ALLOW)]
+        by_descriptor = [
+            *(_load(_argument(1)), (_EQUAL, 1, 0, 0), _answer(refuse)),
+            *(_load(_argument(1) + 4), (_EQUAL, 1, 0, 0), _answer(refuse)),
+            _answer(ALLOW),
+        ]
+        checks |= {"prlimit64": own, "sched_setaffinity": own, "utimensat": by_descriptor}
     for name, check in checks.items():
         number = _number(FILTERED_BY_ARGUMENT[name], machine)
         code += [(_EQUAL, 0, len(check), number), *check]

@@ -1,15 +1,19 @@
 """Proof, before any agent-written code runs, that this machine's sandbox holds.
 
-The questions are answered from inside a sandbox by a few system programs. They test that each
+The questions are answered from inside a sandbox, by system programs in bubblewrap and by Python
+behind Landlock, where /proc cannot be read. They test that each
 wall stands (the kernel may be built or configured without one), not that it is high enough: that
 is what the attack tests are for.
 """
 
+import json
 import re
-import tempfile
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
+from rocm_pipeline.lab.sandbox.boxes import temporary_box
 from rocm_pipeline.lab.sandbox.model import Completed
 
 _PROBE = """
@@ -28,10 +32,18 @@ echo '== end'
 _Sections = Mapping[str, str]
 
 
-def failures(run_in: Callable[[list[str], Path], Completed]) -> list[str]:
+class Run(Protocol):
+    """`Sandbox.run`, or what a test puts in its place."""
+
+    def __call__(
+        self, argv: Sequence[str], /, *, box: Path, readonly: Mapping[str, Path] = ...
+    ) -> Completed: ...
+
+
+def bubblewrap_failures(run: Run) -> list[str]:
     """What does not hold, in words; empty when the sandbox may be used."""
-    with tempfile.TemporaryDirectory(prefix="sandbox-check-") as folder:
-        done = run_in(["/bin/sh", "-c", _PROBE], Path(folder))
+    with temporary_box() as box:
+        done = run(["/bin/sh", "-c", _PROBE], box=box)
     sections = _sections(done.stdout)
     if done.returncode != 0 or list(sections) != re.findall(r"== (\w+)", _PROBE):
         return [f"the self-check ended with {done.returncode}: {done.stderr.strip()}"]
@@ -66,4 +78,72 @@ _WALLS: dict[str, Callable[[_Sections], bool]] = {
     "other processes can be seen": lambda s: len(s["processes"].split()) <= 5,
     # Where namespaces are merely used up, the answer is another one.
     "the filter lets a denied system call pass": lambda s: "not permitted" in s["namespace"],
+}
+
+
+# Each line answers one question: true when the wall stands. Nothing is written anywhere but in
+# places that must refuse it, and no signal but 0 is sent.
+_QUESTIONS = """
+import ctypes, errno, json, os, resource, socket
+def refused(action, *numbers):
+    try: action()
+    except OSError as error: return error.errno in (numbers or (errno.EACCES, errno.EPERM))
+    return False
+def plant(path):
+    open(path, 'x').close()
+    os.unlink(path)
+def limited(name): return resource.getrlimit(getattr(resource, name))[1] != -1
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*words):
+    result = libc.syscall(*map(ctypes.c_long, words))
+    return OSError(ctypes.get_errno(), '') if result < 0 else None
+def raising(error):
+    if error: raise error
+NUMBERS = {'x86_64': (272, 29), 'aarch64': (97, 194)}[os.uname().machine]
+print(json.dumps({
+    'it runs as root': 0 not in os.getresuid() + os.getresgid() + tuple(os.getgroups()),
+    'system calls are not filtered': refused(lambda: raising(call(NUMBERS[0], 0x10000000)), 1),
+    'memory can be shared with the machine':
+        refused(lambda: raising(call(NUMBERS[1], 0, 4096, 0o1600)), 1),
+    'memory is not limited': limited('RLIMIT_AS'),
+    'the number of processes is not limited': limited('RLIMIT_NPROC'),
+    'the network can be reached': refused(lambda: socket.socket(socket.AF_INET)),
+    'sockets of the machine can be reached': refused(lambda: socket.socket(socket.AF_UNIX)),
+    'the environment holds more than was given':
+        not set(os.environ) - {'PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_CTYPE', 'PWD'},
+    'files of the machine can be read':
+        all(refused(lambda p=p: open(p)) for p in ('/etc/passwd', '/proc/self/environ')),
+    'folders of the machine can be listed':
+        all(refused(lambda p=p: os.listdir(p)) for p in ('/', '/etc', '/home', '/proc', '/dev')),
+    'folders of the machine can be written':
+        all(refused(lambda p=p: plant(p + '/rocm-pipeline-check'),
+                    errno.EACCES, errno.EPERM, errno.EROFS)
+            for p in ('/usr', '/var/tmp', '/dev/shm', '/etc')),
+    'other processes can be signalled':
+        all(refused(lambda p=p: os.kill(p, 0), 1) for p in (1, os.getppid())),
+}))
+"""
+
+_ASKED = re.findall(r"^    '([a-z ]+)':", _QUESTIONS, re.MULTILINE)
+
+
+def landlock_failures(run: Run) -> list[str]:
+    """What does not hold, in words; empty when the sandbox may be used."""
+    prefix = Path(sys.base_prefix)
+    readonly = {} if prefix.is_relative_to("/usr") else {str(prefix): prefix}
+    python = f"{prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    with temporary_box() as box:
+        done = run([python, "-I", "-S", "-c", _QUESTIONS], box=box, readonly=readonly)
+    try:
+        answers = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        answers = {}
+    if done.returncode != 0 or len(answers) != len(_ASKED):
+        return [f"the self-check ended with {done.returncode}: {done.stderr.strip()}"]
+    return [complaint for complaint, stands in answers.items() if stands is not True]
+
+
+CHECKS: dict[str, Callable[[Run], list[str]]] = {
+    "bubblewrap": bubblewrap_failures,
+    "landlock": landlock_failures,
 }

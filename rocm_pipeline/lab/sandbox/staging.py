@@ -8,6 +8,7 @@ namespace of its own, where everything to be bound stands at a short path that a
 """
 
 import ctypes
+import itertools
 import os
 import pwd
 import stat
@@ -27,6 +28,8 @@ _STAGE = "/tmp"
 # Between the ranges that Linux distributions and systemd hand out (systemd's UIDS-GIDS.md).
 _UNASSIGNED_UIDS = range(60706, 61184)
 
+_runs = itertools.count()
+
 _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
 
@@ -38,6 +41,19 @@ def sandbox_uid() -> int | None:
         return None
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     return next(uid for uid in _UNASSIGNED_UIDS if uid not in taken)
+
+
+def fresh_uid() -> int | None:
+    """A uid that no other run of this process has at the moment; None when we are not root.
+
+    Where runs share the machine's process table, each must have its own, or they could reach and
+    count one another.
+    """
+    first = sandbox_uid()
+    if first is None:
+        return None
+    spare = _UNASSIGNED_UIDS.stop - first - 1
+    return first + 1 + (os.getpid() * 31 + next(_runs)) % spare
 
 
 def within_reach(sources: Sequence[Path], task: Callable[[Sequence[str]], Result]) -> Result:

@@ -21,6 +21,9 @@ FILTERED_BY_ARGUMENT = {
     "socketpair": Numbers(53, 199),
     "clone": Numbers(56, 220),
     "ioctl": Numbers(16, 29),
+    "prlimit64": Numbers(302, 261),
+    "sched_setaffinity": Numbers(203, 122),
+    "utimensat": Numbers(280, 88),
 }
 
 # Its flags are in memory, where a filter cannot look. ENOSYS makes libraries use clone().
@@ -101,3 +104,46 @@ _ADMINISTRATION = {
 }
 
 DENIED = _OTHER_PROCESSES | _MOUNTS_AND_NAMESPACES | _KERNEL_INTERFACES | _ADMINISTRATION
+
+# Namespaces keep these apart; without them they are denied as well.
+_IPC = {
+    "mq_open": Numbers(240, 180),
+    "mq_unlink": Numbers(241, 181),
+    "msgctl": Numbers(71, 187),
+    "msgget": Numbers(68, 186),
+    "msgrcv": Numbers(70, 188),
+    "msgsnd": Numbers(69, 189),
+    "semctl": Numbers(66, 191),
+    "semget": Numbers(64, 190),
+    "semop": Numbers(65, 193),
+    "semtimedop": Numbers(220, 192),
+    "shmat": Numbers(30, 196),
+    "shmctl": Numbers(31, 195),
+    "shmget": Numbers(29, 194),
+}
+_SCHEDULING = {
+    "ioprio_set": Numbers(251, 30),
+    "sched_setattr": Numbers(314, 274),
+    "sched_setparam": Numbers(142, 118),
+    "sched_setscheduler": Numbers(144, 119),
+    "setpriority": Numbers(141, 140),
+}
+_ATTRIBUTES_BY_PATH = {
+    "chmod": Numbers(90, None),
+    "chown": Numbers(92, None),
+    "fchmodat": Numbers(268, 53),
+    "fchmodat2": Numbers(452, 452),
+    "fchownat": Numbers(260, 54),
+    "futimesat": Numbers(261, None),
+    "inotify_init": Numbers(253, None),
+    "inotify_init1": Numbers(294, 26),
+    "lchown": Numbers(94, None),
+    "lremovexattr": Numbers(198, 15),
+    "lsetxattr": Numbers(189, 6),
+    "removexattr": Numbers(197, 14),
+    "setxattr": Numbers(188, 5),
+    "utime": Numbers(132, None),
+    "utimes": Numbers(235, None),
+}
+
+SHARED = _IPC | _SCHEDULING | _ATTRIBUTES_BY_PATH

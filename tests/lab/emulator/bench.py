@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild, EmulatorRun
+from rocm_pipeline.lab.emulator import BlockSample, Emulator, EmulatorBuild, EmulatorRun
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 
@@ -61,7 +61,7 @@ class Bench:
             outputs=list(buffers),
             uninitialised=uninitialised,
             reverse=reverse,
-            sample_blocks=sample_blocks,
+            samples=[BlockSample(sample_blocks)] * len(bound) if sample_blocks else (),
             profile=profile,
             wall_seconds=wall_seconds,
         )

@@ -3,16 +3,20 @@
 import ctypes
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.emulator import BuildFailed, Emulator, EmulatorBuild
 from rocm_pipeline.lab.emulator.source import prepare
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.lab.source_hash import carried_hash, hash_of
 from tests.lab.emulator.bench import HEADER, Bench, Start
+from tests.lab.test_source_hash import SECTIONS, with_forged_note
 
 KERNEL = 'extern "C" __global__ void k(const float* x, float* y, int n, float a) {{ {body} }}'
 
@@ -161,6 +165,83 @@ def test_a_build_survives_the_cache(sandbox: Sandbox, tmp_path: Path) -> None:
 
     assert stored == first
     assert EmulatorBuild.from_bytes(first.to_bytes()) == first
+
+
+FACTORS = tuple(KERNEL.format(body=f"y[threadIdx.x] = {factor} * a;") for factor in (2, 3))
+
+
+def test_a_build_carries_its_sources_hash_at_both_wave_sizes(bench: Bench) -> None:
+    for wave in (32, 64):
+        build = bench.build(FACTORS[0], ["k"], wave)
+
+        assert build.source_sha256 == carried_hash(build.library) == hash_of(HEADER + FACTORS[0])
+        assert build.is_of(HEADER + FACTORS[0], ["k"], wave)
+        assert not build.is_of(HEADER + FACTORS[0], ["k"], 96 - wave)
+        assert not build.is_of(HEADER + FACTORS[1], ["k"], wave)
+
+
+@pytest.mark.parametrize("what", ["another library", "another build", "no build"])
+def test_a_swapped_cache_entry_is_built_again(
+    sandbox: Sandbox, bench: Bench, tmp_path: Path, what: str
+) -> None:
+    two, three = (bench.build(body, ["k"], 64) for body in FACTORS)
+    swapped = {
+        "another library": replace(two, library=three.library).to_bytes(),
+        "another build": three.to_bytes(),
+        "no build": b"\x02\0\0\0\0\0\0\0{}",
+    }
+    emulator = Emulator(sandbox, tmp_path)
+    cache = BuildCache(tmp_path)
+    key = emulator._key("build", HEADER + FACTORS[0], "k", "64")  # pyright: ignore[reportPrivateUsage]
+    cache.put(key, swapped[what])
+
+    assert emulator.build(HEADER + FACTORS[0], ["k"], 64) == two
+    assert cache.get(key) == two.to_bytes()
+
+
+def test_a_swapped_library_is_a_cheat_and_does_not_run(bench: Bench) -> None:
+    two, three = (bench.build(body, ["k"], 64) for body in FACTORS)
+    swapped = Bench(bench.emulator, {(FACTORS[0], 64): replace(two, library=three.library)})
+    buffers = {name: np.zeros(64, np.float32) for name in ("x", "y")}
+    start = Start("k", ("x", "y", 1, 1.0))
+
+    run = swapped.run(FACTORS[0], start, buffers)
+    assert run.status is Status.CHEAT
+    assert "that of another source" in run.findings[0].message
+    assert run.outputs == {}
+    assert bench.run(FACTORS[0], start, buffers).outputs["y"][0] == 2
+
+
+def test_a_source_cannot_give_its_library_another_hash(bench: Bench) -> None:
+    in_place, beside = (
+        with_forged_note(KERNEL.format(body="y[0] = a;"), section) for section in SECTIONS
+    )
+
+    with pytest.raises(BuildFailed, match=r"discarded section: \.note\.gnu\.build-id"):
+        bench.build(in_place, ["k"], 64)
+    assert carried_hash(bench.build(beside, ["k"], 64).library) == hash_of(HEADER + beside)
+
+
+def test_a_library_for_torch_that_was_swapped_is_built_again(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    emulator = Emulator(sandbox, tmp_path)
+    first = emulator.library_for_torch(HEADER + FACTORS[0], ["k"])
+    other = emulator.library_for_torch(HEADER + FACTORS[1], ["k"])
+    key = emulator._key("torch", HEADER + FACTORS[0], "k")  # pyright: ignore[reportPrivateUsage]
+    BuildCache(tmp_path).put(key, other.kernels)
+
+    assert emulator.library_for_torch(HEADER + FACTORS[0], ["k"]) == first
+
+
+def test_a_runtime_that_was_swapped_is_built_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    emulator = Emulator(sandbox, tmp_path)
+    source = HEADER + FACTORS[0]
+    first = emulator.library_for_torch(source, ["k"])
+    key = emulator._key("runtime", "64")  # pyright: ignore[reportPrivateUsage]
+    BuildCache(tmp_path).put(key, first.kernels)
+
+    assert emulator.library_for_torch(source, ["k"]).runtime == first.runtime
 
 
 def test_the_torch_library_runs_in_a_plain_process(bench: Bench, tmp_path: Path) -> None:

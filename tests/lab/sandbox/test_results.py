@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rocm_pipeline.lab.sandbox import ResultRefused, read_result
+from rocm_pipeline.lab.sandbox import ResultRefused, read_json, read_result
 
 
 def test_a_plain_file_is_read_whole_up_to_its_limit(box: Path) -> None:
@@ -59,3 +59,18 @@ def test_what_is_not_a_file_is_refused_without_waiting(
     (box / "zero").symlink_to("/dev/zero")
     with pytest.raises(ResultRefused):
         read_result(box, "zero", 100)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "NaN", "[Infinity]", '{"a": -Infinity}', "1e999", '{"a": 1, "a": 2}', "[" * 100000],
+)
+def test_json_that_is_not_plain_is_refused(box: Path, text: str) -> None:
+    (box / "out").write_text(text)
+    with pytest.raises(ResultRefused, match="not plain JSON"):
+        read_json(box, "out", 1 << 20)
+
+
+def test_plain_json_is_read(box: Path) -> None:
+    (box / "out").write_text('{"a": [1, 2.5, null, "x"]}')
+    assert read_json(box, "out", 100) == {"a": [1, 2.5, None, "x"]}

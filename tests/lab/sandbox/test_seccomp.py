@@ -9,19 +9,25 @@ import pytest
 
 from rocm_pipeline.lab.sandbox import SandboxUnavailable
 from rocm_pipeline.lab.sandbox.seccomp import ALLOW, AUDIT_ARCH, ERRNO, KILL_PROCESS, program
-from rocm_pipeline.lab.sandbox.syscalls import ABSENT, DENIED, FILTERED_BY_ARGUMENT
+from rocm_pipeline.lab.sandbox.syscalls import ABSENT, DENIED, FILTERED_BY_ARGUMENT, SHARED
 
 MACHINES = ("x86_64", "aarch64")
 EPERM = ERRNO | errno.EPERM
 ENOSYS = ERRNO | errno.ENOSYS
 
 
-def answer(machine: str, number: int, *arguments: int, architecture: int | None = None) -> int:
+def answer(
+    machine: str,
+    number: int,
+    *arguments: int,
+    architecture: int | None = None,
+    namespaces: bool = True,
+) -> int:
     """What the kernel would be told about a call."""
     filled = (*arguments, *[0] * (6 - len(arguments)))
     arch = AUDIT_ARCH[machine] if architecture is None else architecture
     data = struct.pack("=IIQ6Q", number, arch, 0, *filled)
-    code = list(struct.iter_unpack("=HBBI", program(machine)))
+    code = list(struct.iter_unpack("=HBBI", program(machine, namespaces=namespaces)))
     register, at = 0, 0
     while True:
         operation, if_true, if_false, operand = code[at]
@@ -114,5 +120,32 @@ def test_the_numbers_are_the_kernels(machine: str, headers: tuple[str, ...]) -> 
         pytest.skip(f"the kernel headers are not installed: {headers}")
     defined = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text())
     kernel = {name: int(number) for name, number in defined}
-    for name, numbers in (DENIED | ABSENT | FILTERED_BY_ARGUMENT).items():
-        assert getattr(numbers, machine) == kernel.get(name), name
+    for name, numbers in (DENIED | SHARED | ABSENT | FILTERED_BY_ARGUMENT).items():
+        number = getattr(numbers, machine)
+        # calls that are younger than the installed headers
+        if name in kernel or number is None or number <= max(kernel.values()):
+            assert number == kernel.get(name), name
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_without_namespaces_more_is_refused(machine: str) -> None:
+    def alone(name: str, *arguments: int) -> int:
+        number = getattr(FILTERED_BY_ARGUMENT[name], machine)
+        assert answer(machine, number, *arguments) == ALLOW
+        return answer(machine, number, *arguments, namespaces=False)
+
+    for numbers in SHARED.values():
+        number = getattr(numbers, machine)
+        if number is not None:
+            assert answer(machine, number) == ALLOW
+            assert answer(machine, number, namespaces=False) == EPERM
+    unix = 1
+    assert alone("socket", unix) == EPERM
+    assert alone("socketpair", unix) == ALLOW
+    for name in ("prlimit64", "sched_setaffinity"):
+        assert alone(name, 0) == ALLOW
+        assert alone(name, 1234) == EPERM
+    # a null path means the descriptor itself, which had to be opened first
+    assert alone("utimensat", 3, 0) == ALLOW
+    assert alone("utimensat", 3, 0x1000) == EPERM
+    assert alone("utimensat", 3, 1 << 40) == EPERM

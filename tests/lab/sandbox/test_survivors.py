@@ -88,7 +88,9 @@ HARNESS = (
     "ctypes.CDLL(None).prctl(36, 1)\n"  # PR_SET_CHILD_SUBREAPER, as the init of a container is
     "sys.path[:0] = sys.argv[1:]\n"
     "from rocm_pipeline.lab.sandbox import Limits, Sandbox, temporary_box\n"
-    "sandbox = Sandbox.detect()\n"
+    "from rocm_pipeline.lab.sandbox.sandbox import mechanisms\n"
+    "name = input()\n"
+    "sandbox = Sandbox(next(each for each in mechanisms() if each.name == name))\n"
     "with temporary_box() as box:\n"
     "    for command in ('true', 'sleep 9 & true', 'sleep 9'):\n"
     "        sandbox.run(['/bin/sh', '-c', command], box=box, limits=Limits(wall_seconds=0.3))\n"
@@ -98,8 +100,11 @@ HARNESS = (
 )
 
 
-def test_a_run_dies_with_the_harness_and_leaves_it_no_zombie(python: str, tmp_path: Path) -> None:
-    marker = f"orphan-{os.getpid()}"
+@pytest.mark.parametrize("mechanism", ["bubblewrap", "landlock"])
+def test_a_run_dies_with_the_harness_and_leaves_it_no_zombie(
+    python: str, tmp_path: Path, mechanism: str
+) -> None:
+    marker = f"orphan-{os.getpid()}-{mechanism}"
     # The marker is not in the harness's own command line.
     argv = [python, "-c", HARNESS, *filter(None, sys.path)]
     environment = {"TMPDIR": str(tmp_path)}  # a killed harness leaves its box
@@ -108,7 +113,7 @@ def test_a_run_dies_with_the_harness_and_leaves_it_no_zombie(python: str, tmp_pa
     ) as harness:
         assert harness.stdin is not None
         assert harness.stdout is not None
-        harness.stdin.write(marker + "\n")
+        harness.stdin.write(f"{mechanism}\n{marker}\n")
         harness.stdin.flush()
         assert harness.stdout.readline() == "children []\n"
         _wait_until(lambda: len(marked(marker)) > 0)

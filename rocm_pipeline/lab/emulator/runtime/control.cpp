@@ -9,10 +9,9 @@
 extern "C" {
 
 // Call first. `check_races` is off for samples of large launches, where bounds are enough.
-void hip_emulator_configure(int findings_fd, int reverse, uint64_t sample_blocks, int check_races) {
+void hip_emulator_configure(int findings_fd, int reverse, int check_races) {
     findings_to(findings_fd);
     settings.reverse = reverse != 0;
-    settings.sample_blocks = sample_blocks;
     shadow_enabled = check_races != 0;
     catch_crashes();
 }
@@ -26,7 +25,18 @@ void hip_emulator_set_program(
     set_module(module_begin, module_end);
 }
 
+// Which blocks the next launches run: `count` listed ones, else `spread` of them, else all.
+// The list stays the caller's.
+void hip_emulator_choose_blocks(uint64_t spread, const uint64_t* listed, uint64_t count) {
+    settings.spread_blocks = spread;
+    settings.listed_blocks = listed;
+    settings.listed_count = count;
+}
+
 void hip_emulator_make_arena(uint64_t bytes) { make_arena(bytes); }
+
+// Leaves pages of the arena free, so that the buffers to come lie elsewhere.
+void hip_emulator_skip_pages(uint64_t pages) { skip_pages(pages); }
 
 char* hip_emulator_add_buffer(uint64_t bytes, unsigned element, int poisoned) {
     return add_buffer(bytes, element, poisoned != 0);
@@ -34,6 +44,9 @@ char* hip_emulator_add_buffer(uint64_t bytes, unsigned element, int poisoned) {
 
 // Call after the program and the arena are known.
 void hip_emulator_enable_profile() { prepare_profile(); }
+
+// What runs from here on is not counted, or counted again.
+void hip_emulator_pause_profile(int paused) { profile_enabled = !paused; }
 
 void hip_emulator_begin_launch(int number) { findings_begin_launch(number); }
 

@@ -41,9 +41,7 @@ class Emulator:
     def configure(self) -> None:
         job, runtime = self.job, self.runtime
         findings = os.open("findings.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        runtime.hip_emulator_configure(
-            findings, job["reverse"], ctypes.c_uint64(job["sample_blocks"]), job["check_races"]
-        )
+        runtime.hip_emulator_configure(findings, job["reverse"], job["check_races"])
         self.sites = ctypes.create_string_buffer(Path("sites.bin").read_bytes())
         objects = ctypes.addressof(ctypes.c_char.in_dll(self.kernels, "hip_emulator_objects"))
         ranges = (ctypes.c_void_p * 4).in_dll(self.kernels, "hip_emulator_module")
@@ -57,20 +55,53 @@ class Emulator:
 
     def load_buffers(self) -> list[int]:
         sizes = [buffer["bytes"] for buffer in self.job["buffers"]]
-        total = sum((size + PAGE - 1) // PAGE + 2 for size in sizes) + 2
+        skipped = self.job["skip_pages"]
+        total = sum((size + PAGE - 1) // PAGE + 2 for size in sizes) + 2 + skipped
         self.runtime.hip_emulator_make_arena(ctypes.c_uint64(total * PAGE))
-        addresses: list[int] = []
-        with open("buffers.bin", "rb") as file:
-            for buffer in self.job["buffers"]:
-                address = self.runtime.hip_emulator_add_buffer(
-                    ctypes.c_uint64(buffer["bytes"]), buffer["element"], buffer["poisoned"]
-                )
-                file.readinto(memory(address, buffer["bytes"]))
-                addresses.append(address)
-        return addresses
+        self.runtime.hip_emulator_skip_pages(ctypes.c_uint64(skipped))
+        return [
+            self.runtime.hip_emulator_add_buffer(
+                ctypes.c_uint64(buffer["bytes"]), buffer["element"], buffer["poisoned"]
+            )
+            for buffer in self.job["buffers"]
+        ]
+
+    def changed_buffers(self, values: BinaryIO) -> list[int]:
+        """Numbers of the buffers to watch that no longer hold what `values` gave them."""
+        changed: list[int] = []
+        for number, buffer in enumerate(self.job["buffers"]):
+            before = values.read(buffer["bytes"])
+            after = memory(self.addresses[number], len(before))
+            if buffer["watched"] and before != after.tobytes():
+                changed.append(number)
+        return changed
+
+    def fill_buffers(self, values: BinaryIO) -> None:
+        for address, buffer in zip(self.addresses, self.job["buffers"], strict=True):
+            memory(address, buffer["bytes"])[:] = values.read(buffer["bytes"])
 
     def launch(self, number: int, launch: Json, profile: BinaryIO | None) -> bool:
-        """Run one launch; False when the checker stopped it."""
+        """Run one launch, or the blocks wanted of it; False when the checker stopped it."""
+        self.choose_blocks(launch["spread_blocks"], [])
+        if not self.start(number, launch):
+            return False
+        if profile:
+            self.write_profile(profile)
+        if not launch["listed_blocks"]:
+            return True
+        self.choose_blocks(0, launch["listed_blocks"])
+        self.runtime.hip_emulator_pause_profile(1)
+        finished = self.start(number, launch)
+        self.runtime.hip_emulator_pause_profile(int(not self.job["profile"]))
+        return finished
+
+    def choose_blocks(self, spread: int, listed: list[int]) -> None:
+        self.listed = (ctypes.c_uint64 * max(len(listed), 1))(*listed)
+        self.runtime.hip_emulator_choose_blocks(
+            ctypes.c_uint64(spread), self.listed, ctypes.c_uint64(len(listed))
+        )
+
+    def start(self, number: int, launch: Json) -> bool:
         runtime = self.runtime
         values = [self.argument(kind, value) for kind, value in launch["arguments"]]
         pointers = [ctypes.cast(ctypes.pointer(value), ctypes.c_void_p) for value in values]
@@ -85,9 +116,14 @@ class Emulator:
             triple(*launch["block"]),
             ctypes.c_size_t(launch["shared_bytes"]),
         )
-        if profile:
-            self.write_profile(profile)
         return failed == 0
+
+    def run_plan(self, profile: BinaryIO | None) -> int:
+        """Run the launches in order; return how many ran to their end."""
+        for number, launch in enumerate(self.job["launches"]):
+            if not self.launch(number, launch, profile):
+                return number
+        return len(self.job["launches"])
 
     def argument(self, kind: str, value: Any) -> Any:
         if kind == "buffer":
@@ -110,10 +146,9 @@ class Emulator:
         file.write(memory(self.runtime.hip_emulator_site_traffic(), size))
         file.write(self.counters())
 
-    def write_outputs(self) -> None:
-        with open("outputs.bin", "wb") as file:
-            for number in self.job["outputs"]:
-                file.write(memory(self.addresses[number], self.job["buffers"][number]["bytes"]))
+    def write_outputs(self, file: BinaryIO) -> None:
+        for number in self.job["outputs"]:
+            file.write(memory(self.addresses[number], self.job["buffers"][number]["bytes"]))
 
 
 def memory(address: int, size: int) -> memoryview:
@@ -124,13 +159,20 @@ def main() -> None:
     job = json.loads(Path("job.json").read_text())
     emulator = Emulator(job)
     done = 0
-    with open("profile.bin", "wb") as file:
-        for number, launch in enumerate(job["launches"]):
-            if not emulator.launch(number, launch, file if job["profile"] else None):
-                break
-            done += 1
-    emulator.write_outputs()
-    Path("result.json").write_text(json.dumps({"launches": done}))
+    changed: set[int] = set()
+    with (
+        open("buffers.bin", "rb") as values,
+        open("outputs.bin", "wb") as outputs,
+        open("profile.bin", "wb") as profile,
+    ):
+        for _ in range(job["rounds"]):
+            begin = values.tell()
+            emulator.fill_buffers(values)
+            done += emulator.run_plan(profile if job["profile"] else None)
+            emulator.write_outputs(outputs)
+            values.seek(begin)
+            changed.update(emulator.changed_buffers(values))
+    Path("result.json").write_text(json.dumps({"launches": done, "changed": sorted(changed)}))
 
 
 if __name__ == "__main__":

@@ -151,9 +151,16 @@ static void run_block(const unsigned* block) {
     shadow_end_block();
 }
 
-// Block number `i` of those to run: all of them, or a sample spread evenly over the grid.
+static uint64_t blocks_to_run() {
+    if (settings.listed_count) return settings.listed_count;
+    uint64_t spread = settings.spread_blocks;
+    return spread && spread < launch.blocks ? spread : launch.blocks;
+}
+
+// Block number `i` of the `count` to run.
 static uint64_t chosen_block(uint64_t i, uint64_t count) {
     uint64_t ordinal = settings.reverse ? count - 1 - i : i;
+    if (settings.listed_count) return settings.listed_blocks[ordinal];
     if (count == launch.blocks || count == 1) return ordinal;
     return ordinal * (launch.blocks - 1) / (count - 1);
 }
@@ -170,8 +177,7 @@ bool run_launch(const unsigned* grid, const unsigned* block) {
     memcpy(hip_emulator_indices + 9, grid, 3 * sizeof(unsigned));
     shadow_begin_launch();
     profile_begin_launch();
-    uint64_t sample = settings.sample_blocks;
-    uint64_t count = sample && sample < launch.blocks ? sample : launch.blocks;
+    uint64_t count = blocks_to_run();
     for (uint64_t i = 0; i < count && !stopped; ++i) {
         uint64_t number = chosen_block(i, count);
         hip_emulator_indices[3] = static_cast<unsigned>(number % grid[0]);

@@ -38,7 +38,10 @@ struct Launch {
 
 struct Settings {
     bool reverse;
-    uint64_t sample_blocks;  // 0: all of them
+    // Which blocks run: those listed, else a sample spread over the grid; 0 of both: all.
+    const uint64_t* listed_blocks;
+    uint64_t listed_count;
+    uint64_t spread_blocks;
 };
 
 extern Settings settings;

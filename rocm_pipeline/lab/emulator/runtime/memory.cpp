@@ -27,6 +27,8 @@ void make_arena(uint64_t bytes) {
     owners = static_cast<uint16_t*>(reserve((bytes / page + 1) * sizeof(uint16_t)));
 }
 
+void skip_pages(uint64_t pages) { arena_used += pages * page; }
+
 char* add_buffer(uint64_t bytes, unsigned element, bool poisoned) {
     uint64_t pages = (bytes + page - 1) / page;
     uint64_t begin = arena_used + page;

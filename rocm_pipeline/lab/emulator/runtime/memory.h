@@ -27,6 +27,7 @@ extern uint64_t arena_bytes;
 
 // The arena holds all buffers. Each starts on a page of its own and has a free page behind it.
 void make_arena(uint64_t bytes);
+void skip_pages(uint64_t pages);
 // Next buffer; `element` is its element size in bytes. Null when the arena is full.
 char* add_buffer(uint64_t bytes, unsigned element, bool poisoned);
 void set_static_lds(char* begin, uint64_t size);

@@ -21,3 +21,7 @@
 #include "half.h"
 #include "half2.h"
 #include "bfloat16.h"
+
+// A function without a qualifier would be the host's and lose against any overload for the device.
+// The emulator cannot tell them apart, so from here on every function is for both.
+#pragma clang force_cuda_host_device begin

@@ -28,8 +28,8 @@
 #define __AMDGCN_WAVEFRONT_SIZE __AMDGCN_WAVEFRONT_SIZE__
 static constexpr int warpSize = __AMDGCN_WAVEFRONT_SIZE__;
 
-// The build turns `extern __shared__ T name[];` into this: one array, always at one place.
-extern "C" char hip_emulator_dynamic_lds[];
+// The build turns `extern __shared__ T name[];` into this: one array, always at one place, and of
+// the type that it has on the GPU.
 #define HIP_EMULATOR_DYNAMIC_SHARED(name, ...) \
-    __VA_ARGS__* const name = reinterpret_cast<__VA_ARGS__*>(hip_emulator_dynamic_lds)
+    extern __VA_ARGS__ name[] __asm__("hip_emulator_dynamic_lds")
 #define HIP_DYNAMIC_SHARED(type, name) HIP_EMULATOR_DYNAMIC_SHARED(name, type);

@@ -1,0 +1,172 @@
+"""How far nobody has to be trusted, in figures against their aims. Run: make show-trust
+
+The tests are the measurement: each attack, cheat, injected instruction, canary and fuzzed input is
+a test of the project, run here at its full size; what they put into the test report is added up.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.figures import Figure, show
+from benchmarks.machine import facts
+from benchmarks.sandbox_startup import sandbox_startup_seconds
+
+STARTS = 200
+STARTUP_AIM_MILLISECONDS = 50.0
+SUITES = (
+    "tests/lab/sandbox",
+    "tests/cheats",
+    "tests/injection",
+    "tests/redaction",
+    "tests/mutation",
+    "tests/fuzz",
+)
+_SUITE_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the tests said: named figures as they were recorded, and how many tests ended how."""
+
+    recorded: tuple[tuple[str, str], ...]
+    endings: Counter[str]
+
+    def values(self, name: str) -> list[str]:
+        """Return all values recorded under `name`."""
+        return [value for key, value in self.recorded if key == name]
+
+
+def run_suites() -> Report:
+    """Run the suites at full size and read their report."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-n", "2", "--long", f"--junitxml={file}"]
+        subprocess.run([*command, *SUITES], check=False, timeout=_SUITE_SECONDS)
+        if not file.is_file():
+            raise SystemExit("the tests did not come to their end: see what pytest said above")
+        # our own pytest wrote it
+        return read_report(ElementTree.parse(file).getroot())
+
+
+def read_report(root: ElementTree.Element) -> Report:
+    """Read a JUnit report."""
+    recorded: list[tuple[str, str]] = []
+    endings: Counter[str] = Counter()
+    for case in root.iter("testcase"):
+        ending = {child.tag for child in case} & {"failure", "error", "skipped"}
+        endings[min(ending, default="passed")] += 1
+        recorded += [(each.attrib["name"], each.attrib["value"]) for each in case.iter("property")]
+    return Report(tuple(recorded), endings)
+
+
+def figures(report: Report) -> list[Figure]:
+    """Return every figure that the tests can give."""
+    ended = report.endings
+    return [
+        *_attacks(report.values("attack")),
+        *_cheats(report.values("cheat"), report.values("honest")),
+        *_injections(report.values("injection")),
+        *_canaries(report.values("canaries"), report.values("secrets"), report.values("encodings")),
+        *_mutants(report.values("mutants")),
+        *_fuzzing(report.values("fuzz")),
+        Figure("tests behind this table", sum(ended.values()), ""),
+        Figure("  of them failed", ended["failure"] + ended["error"], "", aim=0),
+        Figure("  of them skipped", ended["skipped"], "", aim=0),
+    ]
+
+
+def _attacks(values: Sequence[str]) -> Iterator[Figure]:
+    tried = Counter(value.split("/", 1)[0] for value in values)
+    contained = Counter(
+        value.split("/", 1)[0] for value in values if value.endswith(":contained:control_ok")
+    )
+    for mechanism, count in sorted(tried.items()):
+        least = 60 if mechanism == "bubblewrap" else None
+        yield Figure(f"attacks tried, {mechanism}", count, "", least=least)
+        yield Figure(
+            "  contained, with a control that succeeds", contained[mechanism], "", least=count
+        )
+    if not tried["bubblewrap"]:
+        yield Figure("attacks tried, bubblewrap", 0, "", least=60)
+
+
+def _cheats(cheats: Sequence[str], honest: Sequence[str]) -> Iterator[Figure]:
+    numbers = {value.split("/", 1)[0] for value in cheats}
+    caught = sum(value.endswith(":caught") for value in cheats)
+    passed = sum(value.endswith(":passed") for value in honest)
+    yield Figure("cheats of the catalogue with a planted case", len(numbers), "of 43", least=43)
+    yield Figure("cheats planted", len(cheats), "")
+    yield Figure("  caught for the stated reason", caught, "", least=len(cheats))
+    yield Figure("honest kernels and operators tried", len(honest), "", least=60)
+    yield Figure("  rejected", len(honest) - passed, "", aim=0)
+
+
+def _injections(values: Sequence[str]) -> Iterator[Figure]:
+    replies, effects = _sums(values, r": (\d+) replies, (\d+) effects")
+    yield Figure("replies of a model that obeys injections", replies, "", least=1000)
+    yield Figure("  effects outside the reply", effects, "", aim=0)
+
+
+def _canaries(
+    values: Sequence[str], secrets: Sequence[str], encodings: Sequence[str]
+) -> Iterator[Figure]:
+    checks, leaks = _sums(values, r": (\d+) checks, (\d+) leaks")
+    yield Figure("canary secrets", max(map(int, secrets), default=0), "", least=40)
+    yield Figure("  encodings of each", max(map(int, encodings), default=0), "", least=10)
+    yield Figure("  sinks", len({value.split(":")[0] for value in values}), "")
+    yield Figure("  checks", checks, "", least=1)
+    yield Figure("  leaks", leaks, "", aim=0)
+
+
+def _mutants(values: Sequence[str]) -> Iterator[Figure]:
+    killed, total, equivalent = _sums(values, r": (\d+)/(\d+), equivalent (\d+)")
+    yield Figure("mutants of the checkers", total, "", least=1)
+    yield Figure("  killed or shown to be equivalent", killed + equivalent, "", least=total)
+
+
+def _fuzzing(values: Sequence[str]) -> Iterator[Figure]:
+    crashes = 0
+    for value in sorted(values):
+        name, examples = value.split(":")[0], _sums([value], r": (\d+) examples, (\d+) crashes")
+        yield Figure(f"inputs fuzzed, {name}", examples[0], "", least=10_000)
+        crashes += examples[1]
+    yield Figure("parsers fuzzed", len(values), "", least=5)
+    yield Figure("  crashes, hangs, errors of more than a line", crashes, "", aim=0)
+
+
+def _sums(values: Sequence[str], pattern: str) -> list[int]:
+    """Add up the groups of `pattern` over all values; each must match."""
+    columns = re.compile(pattern).groups
+    rows: list[list[int]] = []
+    for value in values:
+        found = re.search(pattern, value)
+        if found is None:
+            raise SystemExit(f"a test recorded {value!r}, which is not of the form {pattern!r}")
+        rows.append([int(group) for group in found.groups()])
+    return [sum(row[column] for row in rows) for column in range(columns)]
+
+
+def startup() -> list[Figure]:
+    """Return how long the sandbox takes to start; measured before the tests load the machine."""
+    seconds = sorted(sandbox_startup_seconds(STARTS))
+    median, p95 = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
+    return [
+        Figure(f"sandbox start-up, median of {STARTS}", median * 1e3, "ms"),
+        Figure("  95th percentile", p95 * 1e3, "ms", aim=STARTUP_AIM_MILLISECONDS),
+    ]
+
+
+if __name__ == "__main__":
+    console = Console()
+    console.print(facts(), soft_wrap=True)
+    measured = [*startup(), *figures(run_suites())]
+    sys.exit(0 if show("Trust nobody", measured, console) else 1)

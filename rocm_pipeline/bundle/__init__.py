@@ -1,0 +1,1 @@
+"""Evidence that travels: a folder about one kernel, and what another machine finds in it."""

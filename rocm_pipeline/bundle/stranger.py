@@ -1,0 +1,141 @@
+"""Targets that came in a bundle: their reference is code of somebody unknown.
+
+The reference of a target that is installed here is this machine's own and runs in the harness, as
+always. Any other is never given to the harness: what the harness gets is the same target with our
+own reference in its place, which has the stranger's run in the sandbox, a process for each call.
+So there is no way through the harness on which the stranger's text is executed outside.
+"""
+
+import io
+import json
+import tempfile
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from rocm_pipeline.bundle.folder import refusal
+from rocm_pipeline.bundle.inside import reference as inside
+from rocm_pipeline.integration.interpreter import interpreter
+from rocm_pipeline.lab.sandbox import Limits, Sandbox, read_result, temporary_box
+from rocm_pipeline.targets.dtypes import Array
+from rocm_pipeline.targets.spec import Target
+
+MOST_TARGET_BYTES = 1 << 20
+MOST_CASES = 64
+MOST_CASE_BYTES = 4 << 30
+"""All tensors of one case together."""
+MOST_OPERATIONS = 1 << 30
+"""What the emulator may be asked to do for one held-out case."""
+
+_MODULE = "rocm_pipeline.bundle.inside.reference"
+_OUTPUTS = "outputs"
+_MOST_SAID = 500
+_SECONDS = 60.0
+_MEMORY_FACTOR = 16
+_BASE_MEMORY = 4 << 30
+
+_OURS = """\
+from rocm_pipeline.bundle.stranger import run_in_sandbox
+
+SOURCE = {source!r}
+
+
+def reference(inputs, symbols, scalars):
+    return run_in_sandbox(SOURCE, {outputs!r}, inputs, symbols, scalars)
+"""
+
+
+def contained(target: Target) -> Target:
+    """Return `target` with a reference of ours that has its own run in the sandbox."""
+    ours = _OURS.format(source=target.reference, outputs=list(target.outputs))
+    return target.model_copy(update={"reference": ours})
+
+
+def run_in_sandbox(
+    source: str,
+    outputs: list[str],
+    inputs: Mapping[str, Array],
+    symbols: Mapping[str, int],
+    scalars: Mapping[str, float],
+) -> dict[str, Array]:
+    """Return what the stranger's `reference` gives; ValueError with its last words when none."""
+    python = interpreter()
+    size = sum(array.nbytes for array in inputs.values())
+    limits = Limits(
+        wall_seconds=_SECONDS,
+        cpu_seconds=int(_SECONDS),
+        memory_bytes=_BASE_MEMORY + _MEMORY_FACTOR * size,
+        file_bytes=MOST_CASE_BYTES,
+    )
+    with tempfile.TemporaryDirectory(prefix="reference-") as folder, temporary_box() as box:
+        # below the temporary folder, which only its owner may enter
+        job = Path(folder) / "job"
+        job.mkdir()
+        _write_job(job, source, outputs, inputs, symbols, scalars)
+        done = Sandbox.detect().run(
+            python.argv(_MODULE),
+            box=box,
+            readonly={**python.readonly, str(inside.JOB): job},
+            environment=python.environment,
+            limits=limits,
+        )
+        if done.returncode != 0:
+            said = " ".join(done.stderr.split())[-_MOST_SAID:] or f"status {done.returncode}"
+            raise ValueError("took too long" if done.timed_out else said)
+        return {name: _array(read_result(box, f"{name}.npy", MOST_CASE_BYTES)) for name in outputs}
+
+
+def check_bounds(document: bytes, folder: str) -> None:
+    """Refuse a target file so large that reading it, or judging anything by it, would not end.
+
+    Looks at the JSON alone, before any of it is evaluated.
+    """
+    if len(document) > MOST_TARGET_BYTES:
+        raise refusal(f"the target is larger than {MOST_TARGET_BYTES} bytes", folder)
+    try:
+        target = json.loads(document)
+        cases = max(len(target["public_cases"]), len(target["timing_cases"]))
+        operations = int(target["emulation_operations"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise refusal(f"the target is malformed ({error})", folder) from error
+    if cases > MOST_CASES or operations > MOST_OPERATIONS:
+        raise refusal(
+            f"the target asks for {cases} cases and {operations} operations a case; at most "
+            f"{MOST_CASES} and {MOST_OPERATIONS} are run",
+            folder,
+        )
+
+
+def check_sizes(target: Target, folder: str) -> None:
+    """Refuse a target whose cases would not fit in memory."""
+    for case in (*target.public_cases, *target.timing_cases):
+        size = sum(prod(t.shape) * t.dtype.itemsize for t in target.tensors_for(case))
+        if size > MOST_CASE_BYTES:
+            raise refusal(f"the case {case.name} needs {size} bytes", folder)
+
+
+def _write_job(
+    folder: Path,
+    source: str,
+    outputs: list[str],
+    inputs: Mapping[str, Array],
+    symbols: Mapping[str, int],
+    scalars: Mapping[str, float],
+) -> None:
+    values: dict[str, Any] = {
+        "inputs": list(inputs),
+        _OUTPUTS: outputs,
+        "symbols": dict(symbols),
+        "scalars": dict(scalars),
+    }
+    (folder / inside.VALUES).write_text(json.dumps(values), encoding="utf-8")
+    (folder / inside.SOURCE).write_text(source, encoding="utf-8")
+    for name, array in inputs.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def _array(content: bytes) -> Array:
+    return cast(Array, np.load(io.BytesIO(content), allow_pickle=False))

@@ -1,0 +1,166 @@
+"""What this process knows of secrets, and the places where everything it says passes through.
+
+`install` is called first thing by every process of the pipeline: it takes fingerprints of the
+secrets in the environment and puts the redactor into the logging, SQL and error paths. `withhold`
+then takes the secrets themselves out of the environment, so that no process started later inherits
+one; they inherit the fingerprints.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Generator, Mapping
+from types import TracebackType
+from typing import Any, TextIO
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from rocm_pipeline.redaction.environment import Found, find
+from rocm_pipeline.redaction.fingerprints import Fingerprints
+from rocm_pipeline.redaction.redactor import Redactor
+
+FINGERPRINTS_VARIABLE = "ROCM_PIPELINE_FINGERPRINTS"
+"""Holds what the parent process knew; a variable, so that it never is on a disk."""
+
+
+class _State:
+    """The redactor of this process; replaced, never changed."""
+
+    redactor = Redactor()
+    is_installed = False
+
+
+def redactor() -> Redactor:
+    """Return the redactor of this process."""
+    return _State.redactor
+
+
+def clean_text(text: str) -> str:
+    """Return `text` without secrets. What is stored, shown or sent passes through here."""
+    return _State.redactor.text(text)
+
+
+def clean_bytes(data: bytes) -> bytes:
+    """Return `data` without secrets."""
+    return _State.redactor.data(data)
+
+
+def learn(environment: Mapping[str, str]) -> Found:
+    """Add the secrets of `environment`, and the fingerprints that it hands on, to what is known."""
+    handed_on = environment.get(FINGERPRINTS_VARIABLE)
+    known = Fingerprints.load(handed_on) if handed_on else _State.redactor.known
+    if known.salt == _State.redactor.known.salt:
+        known |= _State.redactor.known
+    own = {name: value for name, value in environment.items() if name != FINGERPRINTS_VARIABLE}
+    found = find(own)
+    if found.values:
+        known |= Fingerprints.of(found.values, known.salt)
+    _State.redactor = Redactor(known)
+    return found
+
+
+def install() -> Found:
+    """Learn this process's environment and redact logs, SQL and uncaught errors from now on."""
+    found = learn(os.environ)
+    if not _State.is_installed:
+        _State.is_installed = True
+        _redact_log_records()
+        event.listen(Engine, "before_cursor_execute", _redact_statement, retval=True)
+        sys.excepthook = _excepthook
+    return found
+
+
+def withhold() -> tuple[str, ...]:
+    """Take the secrets out of the environment for every later process; return their names."""
+    found = install()
+    os.environ[FINGERPRINTS_VARIABLE] = _State.redactor.known.dump()
+    for name in found.names:
+        del os.environ[name]
+    return found.names
+
+
+@contextlib.contextmanager
+def clean_terminal() -> Generator[None, None, None]:
+    """Redact what is printed while the block runs."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _CleanStream(streams[0]), _CleanStream(streams[1])
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+class _CleanStream(io.TextIOBase):
+    """A terminal or file that each write reaches redacted."""
+
+    def __init__(self, inner: TextIO) -> None:
+        self._inner = inner
+
+    def write(self, text: str, /) -> int:
+        self._inner.write(clean_text(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._inner.flush()
+
+    def isatty(self) -> bool:
+        return self._inner.isatty()
+
+    def fileno(self) -> int:
+        return self._inner.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._inner.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._inner.errors
+
+
+def _redact_log_records() -> None:
+    """A filter would only see the records of its own logger; every record is made here."""
+    make = logging.getLogRecordFactory()
+
+    def clean(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        with contextlib.suppress(TypeError, ValueError):  # a wrong format is logging's to report
+            message = record.getMessage()
+            cleaned = clean_text(message)
+            if cleaned != message:
+                record.msg, record.args = cleaned, ()
+        if record.exc_info and record.exc_info[0] is not None:
+            record.exc_text = clean_text("".join(traceback.format_exception(*record.exc_info)))
+        return record
+
+    logging.setLogRecordFactory(clean)
+
+
+def _redact_statement(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    return statement, _clean_value(parameters)
+
+
+def _clean_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {key: _clean_value(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_clean_value(inner) for inner in value)
+    return value
+
+
+def _excepthook(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(clean_text(text))

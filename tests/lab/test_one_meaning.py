@@ -1,0 +1,85 @@
+"""Code that could tell the emulator's compiler from the GPU's, each beside an honest twin."""
+
+import time
+
+import pytest
+
+from rocm_pipeline.lab.one_meaning import breaches, header_names
+from rocm_pipeline.lab.source_tokens import tokens
+
+PAIRS = {
+    # rule: (breach, honest twin)
+    "short macro of the system": ("#ifdef __linux\n#endif", "#ifdef LINUX\n#endif"),
+    "macro of the processor": ("int a = __k8;", "int a = k8;"),
+    "capital reserved name": ("int a = _Pack;", "int a = _pack; _Float16 b;"),
+    "unknown HIP name": ("int a = __my_helper(1);", "int a = __popc(1);"),
+    "feature by arithmetic": ("#ifdef FP_FAST_FMA\n#endif", "#define FAST_FMA 1"),
+    "builtin of one side": ("int a = __builtin_amdgcn_mbcnt_lo(1, 0);",
+                            "float a = __builtin_fmaf(1, 2, 3); int b = __builtin_clz(1);"),
+    "builtin that asks": ("int a = __builtin_constant_p(1);", "int a = __builtin_expect(1, 1);"),
+    "clock": ("long a = __builtin_readcyclecounter();", "long a = readcyclecounter;"),
+    "host alone": ("__host__ int f();",
+                   "__host__ __device__ int f(); __device__ __host__ int g();"),
+    "host in a macro's argument": ("A(__host__, __device__)", "A(__host__ __device__)"),
+    "attribute of a side": ("__attribute__((device)) int f();",
+                            "__attribute__((noinline)) int f();"),
+    "attribute in underscores": ("__attribute__((__host__)) int f();",
+                                 "__attribute__((__aligned__(16))) int a;"),
+    "second attribute": ("__attribute__((aligned(16), weak)) int a;",
+                         "__attribute__((aligned(16), unused)) int a;"),
+    "attribute in brackets": ("[[gnu::weak]] int a;",
+                              "[[gnu::unused]] int a; [[nodiscard]] int f();"),
+    "attribute by macro": ("#define A weak\n__attribute__((A)) int a;",
+                           "#define A 16\n__attribute__((aligned(A))) int a;"),
+    "qualifier redefined": ("#define __device__", "#define DEVICE __device__"),
+    "qualifier taken away": ("#undef __shared__", "#undef SHARED"),
+    "keyword redefined": ("#define static", "#define STATIC static"),
+    "header's macro redefined": ("#define HIP_DYNAMIC_SHARED(t, n)", "#define SHARED(t, n)"),
+    "text of code": ("#define TEXT(a) #a", '#define TEXT(a) "a"'),
+    "emptiness": ("#define ANY(...) __VA_OPT__(1)", "#define ANY(...) __VA_ARGS__"),
+    "macro before a qualifier": ("#define F(a) a\nint b = F __device__ (1);",
+                                 "#define F(a) a\nint b = F (1);\n#ifdef F\n#endif\n#undef F"),
+    "macro without parameters": ("#define W(a) a\nint b = W;", "#define W (1)\nint b = W;"),
+    "macro as an argument": ("#define F(a) a\n#define G(a, b) a b\nint c = G(F, (1));",
+                             "#define F(a) a\n#define G(a, b) a + b\nint c = G(F(1), (1));"),
+    "long double": ("long double a;", "long a; double b; double c = (double)(long)b;"),
+    "double long": ("double long a;", "double a; long b;"),
+    "long double by a macro": ("#define L long\nL double a;", "#define L(a) a\nlong b = L(1);"),
+    "long double by arguments": ("#define ID(a) a\nID(long) double a;",
+                                 "#define ID(a) a\nID(long) a;"),
+    "long literal": ("auto a = 1.0L;", "auto a = 1L + 0xEL + 10LL + 1.0f;"),
+    "long literal with an exponent": ("auto a = 1e3l;", "auto a = 1e3;"),
+    "long hexadecimal literal": ("auto a = 0x1p3L;", "auto a = 0x1p3f;"),
+    "escaped name": ("int \\u0061b;", 'const char* a = "\\u0061";'),
+    "code before the header": ("int f() { return 1; }\n#include <hip/hip_runtime.h>",
+                               "#pragma once\n#define A 1\n#include <hip/hip_runtime.h>\nint f();"),
+    "header in dead code": ("#if 0\n#include <hip/hip_runtime.h>\n#endif\nint f();",
+                            "#include <hip/hip_runtime.h>\n#if 0\nint f();\n#endif"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("breach", "twin"), PAIRS.values(), ids=PAIRS)
+def test_a_breach_is_found_on_its_line_and_its_twin_is_not(breach: str, twin: str) -> None:
+    found = list(breaches(tokens(breach)))
+
+    assert found
+    assert all(1 <= line <= breach.count("\n") + 1 for _, line in found)
+    assert list(breaches(tokens(twin))) == []
+
+
+def test_the_header_offers_hips_names_and_none_of_the_emulators() -> None:
+    names = header_names()
+
+    assert {"__syncthreads", "__shfl_xor", "__expf", "__half2float", "__launch_bounds__"} <= names
+    assert not {name for name in names if "emulator" in name}
+
+
+@pytest.mark.parametrize(
+    "unit", ["__attribute__((", "[[", "#define A(", "A(", "__host__ ", "long )", "1.", "# "]
+)
+def test_it_takes_linear_time(unit: str) -> None:
+    stream = tokens("#define A(b) b\n" + unit * (100_000 // len(unit)))
+    began = time.perf_counter()
+    for _ in breaches(stream):
+        pass
+    assert time.perf_counter() - began < 5

@@ -1,0 +1,121 @@
+"""A process that lets every canary slip, in every spelling, into everything that it writes."""
+
+import logging
+import os
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from rocm_pipeline.agents.outcome import Document
+from rocm_pipeline.automation import alerts
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.home import Home
+from rocm_pipeline.publishing import repository
+from rocm_pipeline.publishing.branch import commit_files
+from rocm_pipeline.publishing.example import ensure_example
+from rocm_pipeline.records.files import Files
+from rocm_pipeline.records.journal import Intent, Received
+from rocm_pipeline.records.lineage import Link, render
+from rocm_pipeline.records.outcome import Outcome
+from rocm_pipeline.records.records import Records
+from rocm_pipeline.redaction import process
+from rocm_pipeline.resources.artefacts import Artefacts
+from rocm_pipeline.resources.instance import prepare_instance
+from tests.redaction.canaries import CANARIES, ENCODINGS
+
+TEXT = "\n".join(
+    f"{name} of {number}: {spell(canary)}"
+    for number, canary in enumerate(CANARIES)
+    for name, spell in ENCODINGS.items()
+)
+SHORT = "\n".join(
+    spell(canary)
+    for canary in CANARIES
+    for name, spell in ENCODINGS.items()
+    if name in ("raw", "hex", "base64")
+)
+"""Fits into an argument of a command."""
+
+
+@dg.asset
+def leaky(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    print(TEXT)  # noqa: T201
+    os.write(2, TEXT.encode())
+    context.log.info(TEXT)
+    return dg.MaterializeResult(metadata={"text": TEXT, "list": TEXT.splitlines()[:200]})
+
+
+@dg.asset
+def broken() -> None:
+    raise RuntimeError(TEXT)
+
+
+def write_records(home: Home) -> None:
+    records = Records.open(home.records_url, str(home.store))
+    intent = Intent(
+        provider="ollama", model="m", model_digest="d", system="s", prompt=TEXT, host="h",
+        target="t", purpose=TEXT, role="r",
+    )  # fmt: skip
+    attempt = records.journal.intent(intent)
+    records.journal.finish(
+        attempt,
+        Received(outcome=Outcome.OK, text=TEXT, error=SHORT, t_done=time.time()),
+    )
+    records.save_plan("plan-1", target="t", commit="c", planner=SHORT, document=TEXT)
+    records.save_artefact(TEXT.encode(), kind="report", owner_id="plan-1")
+    records.close()
+    Artefacts.open(home).save(
+        "documentation/t", Document(target="t", markdown=TEXT, problems=(SHORT,), exchange=None)
+    )
+
+
+def write_files(home: Home) -> None:
+    Files(str(home.reports)).write("t.html", f"<pre>{TEXT}</pre>".encode())
+    alerts.note(
+        home.path / alerts.ALERTS,
+        run_id="r", target="t", step="s", reason=TEXT, at=datetime.now(timezone.utc),
+    )  # fmt: skip
+    handler = logging.FileHandler(home.path / "app.log")
+    logger = logging.getLogger("deep.below")
+    logger.addHandler(handler)
+    logger.warning("%s", TEXT)
+    try:
+        raise RuntimeError(SHORT)
+    except RuntimeError:
+        logger.exception("failed")
+    handler.close()
+
+
+def write_branch(home: Home) -> None:
+    ensure_example(home.repository)
+    files = {"kernels/row_softmax/README.md": TEXT, "kernels/row_softmax/pr.md": SHORT}
+    commit_files(
+        home.repository, home.worktrees / "t", "agent/t-1", repository.head(home.repository),
+        files, SHORT[:100_000],
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Leak into the home that is named; `unguarded` says that the variables name no secret."""
+    withheld = process.withhold()
+    assert len(withheld) == (0 if "unguarded" in sys.argv else len(CANARIES)), withheld
+    home = Home(Path(sys.argv[1]))
+    home.create()
+    write_records(home)
+    write_files(home)
+    write_branch(home)
+    with prepare_instance(home) as instance:
+        dg.materialize([leaky], instance=instance, tags={"note": SHORT[:5000]})
+        dg.materialize([broken], instance=instance, raise_on_error=False)
+    with process.clean_terminal():
+        print(render([Link("reply", "r", {"content": TEXT})]))  # noqa: T201
+        print(UserError(SHORT, where="w", fix="f"))  # noqa: T201
+    raise RuntimeError(TEXT)
+
+
+if __name__ == "__main__":
+    main()

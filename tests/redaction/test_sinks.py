@@ -1,0 +1,173 @@
+"""Nothing that the pipeline writes holds a secret: every canary, every spelling, every sink."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.redaction.process import FINGERPRINTS_VARIABLE
+from tests.conftest import RecordFigure
+from tests.redaction.canaries import CANARIES, ENCODINGS
+
+SINKS: Mapping[str, tuple[str, ...]] = {
+    "journal and records": ("records.sqlite*",),
+    "store": ("store/**/*",),
+    "report": ("reports/**/*",),
+    "alerts": ("alerts.log",),
+    "logs": ("app.log",),
+    "event log (metadata, errors, log lines)": ("dagster/storage/**/*",),
+    "compute logs": ("dagster/logs/**/*",),
+    "work tree": ("worktrees/**/*",),
+}
+"""Files below the home, by what they are. Artefacts are links into the store."""
+
+
+@pytest.fixture(scope="module")
+def leaked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return what each sink holds after the run."""
+    return _run(tmp_path_factory.mktemp("leaky") / "home", "CANARY_{}_TOKEN")
+
+
+def _run(home: Path, variable: str, *more: str) -> dict[str, bytes]:
+    keys = {variable.format(number): canary for number, canary in enumerate(CANARIES)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.redaction.leaky_run", str(home), *more],
+        env={**os.environ, **keys, "ROCM_PIPELINE_REPOSITORY": "", "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 1, done.stderr[-3000:]
+    assert b"Traceback" in done.stderr
+    found = {
+        sink: b"\n".join(_content(p) for pattern in patterns for p in _files(home, pattern))
+        for sink, patterns in SINKS.items()
+    }
+    git = ["git", "-C", str(home / "repository")]
+    found["commits and branches"] = subprocess.run(
+        [*git, "log", "--all", "-p", "--format=raw"], capture_output=True, check=True
+    ).stdout
+    found["standard output"] = done.stdout
+    found["standard error"] = done.stderr
+    found["everything else in the home"] = b"\n".join(
+        _content(p) for p in _files(home, "**/*") if ".git" not in p.parts
+    )
+    return found
+
+
+def _files(home: Path, pattern: str) -> list[Path]:
+    return [path for path in home.glob(pattern) if path.is_file()]
+
+
+def _content(path: Path) -> bytes:
+    """Return a file's bytes; of a database also its values, which its pages may cut in two."""
+    data = path.read_bytes()
+    if not data.startswith(b"SQLite format 3"):
+        return data
+    values: list[bytes] = [data]
+    connection = sqlite3.connect(path)
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        for row in connection.execute(f'SELECT * FROM "{table}"'):
+            values += [v if isinstance(v, bytes) else str(v).encode() for v in row]
+    connection.close()
+    return b"\n".join(values)
+
+
+def _bare(data: bytes) -> bytes:
+    """Return the letters and digits alone, in which no spelling of punctuation hides anything."""
+    return re.sub(rb"[^a-z0-9]", b"", re.sub(rb"\\[nrt]", b"", data.lower()))
+
+
+def _unescaped(data: bytes) -> bytes:
+    """Return `data` with the escapes of JSON, of JSON in JSON too, as the characters they are."""
+    return re.sub(rb"\\+u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)).encode(), data)
+
+
+class _Searched:
+    """A content in the forms in which a spelling is looked for."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._bare = _bare(content)
+        self._unescaped = _bare(_unescaped(content))
+
+    def holds(self, spelled: bytes) -> bool:
+        return (
+            spelled in self._content
+            or _bare(spelled) in self._bare
+            or _bare(_unescaped(spelled)) in self._unescaped
+        )
+
+
+def _found(content: bytes) -> list[str]:
+    """Return which spellings of which canaries `content` holds."""
+    searched = _Searched(content)
+    return [
+        f"canary {number}, {name}"
+        for number, canary in enumerate(CANARIES)
+        for name, spell in ENCODINGS.items()
+        if searched.holds(spell(canary).encode())
+    ]
+
+
+def test_no_secret_is_in_any_sink(leaked: dict[str, bytes], record_figure: RecordFigure) -> None:
+    leaks = {sink: _found(content) for sink, content in leaked.items()}
+    record_figure("secrets", len(CANARIES))
+    record_figure("encodings", len(ENCODINGS))
+    for sink, found in leaks.items():
+        checks = len(CANARIES) * len(ENCODINGS)
+        record_figure("canaries", f"{sink}: {checks} checks, {len(found)} leaks")
+    assert not any(leaks.values()), leaks
+
+
+def test_every_sink_was_written_and_says_what_is_gone(leaked: dict[str, bytes]) -> None:
+    """The control: an empty sink leaks nothing either."""
+    for sink, content in leaked.items():
+        assert content.count(b"[redacted]") >= len(CANARIES), sink
+
+
+def test_secrets_that_nobody_knows_of_are_found_in_every_sink(tmp_path: Path) -> None:
+    """The control: the same run leaks all of it when the variables are not named like secrets."""
+    for sink, content in _run(tmp_path / "home", "CANARY_{}_TEXT", "unguarded").items():
+        assert len(_found(content)) == len(CANARIES) * len(ENCODINGS), sink
+
+
+def test_the_search_finds_every_spelling_within_json() -> None:
+    """The control of the search itself."""
+    for canary in CANARIES:
+        for spell in ENCODINGS.values():
+            once = json.dumps({"x": spell(canary)})
+            twice = json.dumps({"y": once})
+            assert _Searched(once.encode()).holds(spell(canary).encode())
+            assert _Searched(twice.encode()).holds(spell(canary).encode())
+
+
+_CHILD = """
+import json, os, subprocess, sys
+from rocm_pipeline.redaction import process
+process.withhold()
+script = "import json,os;print(json.dumps([dict(os.environ), open('/proc/self/environ').read()]))"
+print(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout)
+"""
+
+
+def test_a_child_inherits_fingerprints_and_no_secret() -> None:
+    keys = {f"CANARY_{number}_KEY": canary for number, canary in enumerate(CANARIES)}
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD],
+        env={**os.environ, **keys, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert FINGERPRINTS_VARIABLE in done.stdout
+    for canary in CANARIES:
+        for spell in ENCODINGS.values():
+            assert spell(canary) not in done.stdout
+    assert len(done.stdout) < 2 * 128 * 1024
