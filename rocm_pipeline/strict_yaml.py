@@ -48,9 +48,8 @@ def read_mapping(text: str) -> dict[str, Any]:
 
 def _check_events(text: str) -> None:
     """Refuse aliases, tags and deep nesting before anything is built; the events show them all."""
-    depth = nodes = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        nodes += 1
+    depth = 0
+    for nodes, event in enumerate(yaml.parse(text, Loader=_Loader), start=1):
         if isinstance(event, yaml.AliasEvent):
             raise StrictYamlError(
                 f"has the alias '*{event.anchor}' at line {event.start_mark.line + 1}",

@@ -1,11 +1,11 @@
 """What all tests share: the long run, and figures that `make show-...` reads."""
 
+import importlib
 import os
 from collections.abc import Callable
 
 import pytest
 
-import rocm_pipeline  # noqa: F401 - before numpy, whose threads it limits
 from tests.scale import LONG_VARIABLE
 
 RecordFigure = Callable[[str, object], None]
@@ -18,6 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # before any test imports numpy, whose threads the package limits
+    importlib.import_module("rocm_pipeline")
     if config.getoption("--long"):
         # by environment, because hypothesis settings are read while modules are imported
         os.environ[LONG_VARIABLE] = "1"

@@ -5,6 +5,11 @@ import os
 LONG_VARIABLE = "ROCM_PIPELINE_LONG_TESTS"
 
 
+def is_long() -> bool:
+    """Say whether everything is to be tried, as with `pytest --long`."""
+    return bool(os.environ.get(LONG_VARIABLE))
+
+
 def scaled(*, short: int, long: int) -> int:
     """Return the number of examples to try in this run."""
-    return long if os.environ.get(LONG_VARIABLE) else short
+    return long if is_long() else short

@@ -67,7 +67,10 @@ class EvidenceSummary(_Frozen):
     tier: str | None
     status: Status
     cases_run: int
+    """Cases that were executed: those that passed, and those in which something was wrong."""
     cases_passed: int
+    cases_not_run: int = 0
+    """The rest; with `cases_run` they are all that the record holds."""
     findings: tuple[Finding, ...]
     failed_cases: tuple[FailedCase, ...]
     compiles: tuple[CompileSummary, ...]
@@ -77,11 +80,13 @@ class EvidenceSummary(_Frozen):
     def of(cls, evidence: Evidence) -> "EvidenceSummary":
         """Shorten the record: no seeds, no repeats, no more findings than an agent can act on."""
         failed = [case for case in evidence.cases if case.status is not Status.PASSED]
+        not_run = sum(case.status is Status.NOT_RUN for case in evidence.cases)
         return cls(
             evidence_id=evidence.id,
             tier=evidence.tier.label if evidence.tier is not None else None,
             status=evidence.status,
-            cases_run=sum(case.status is not Status.NOT_RUN for case in evidence.cases),
+            cases_run=len(evidence.cases) - not_run,
+            cases_not_run=not_run,
             cases_passed=len(evidence.cases) - len(failed),
             findings=_findings(evidence.findings, failed),
             failed_cases=tuple(_failed_case(case) for case in failed[:MAX_FAILED_CASES]),

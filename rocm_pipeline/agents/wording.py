@@ -45,8 +45,9 @@ def _verdict(summary: EvidenceSummary) -> Iterator[str]:
     for compile_ in summary.compiles:
         if compile_.status is not Status.PASSED:
             yield f"- {compile_.architecture}: {compile_.status.value}: {compile_.message}"
-    if summary.cases_run:
-        yield f"Passed {summary.cases_passed} of {summary.cases_run} runs on the emulator."
+    if summary.cases_run or summary.cases_not_run:
+        left = f"; {summary.cases_not_run} more were not run" if summary.cases_not_run else ""
+        yield f"Passed {summary.cases_passed} of {summary.cases_run} runs on the emulator{left}."
     for case in summary.failed_cases:
         ratio = "" if case.worst_ratio is None else f", error {case.worst_ratio:g} x the tolerance"
         yield f"- case {case.case}, wave {case.wave}: {case.status.value}{ratio}"

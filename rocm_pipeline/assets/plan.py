@@ -17,7 +17,7 @@ from rocm_pipeline.targets.spec import Target
     partitions_def=targets,
     group_name="planning",
     owners=OWNERS,
-    kinds={"claude"},
+    kinds={"rules"},
     code_version=code_version("plan"),
     check_specs=[
         gate(
@@ -34,7 +34,7 @@ def plan(
     target: Target,
     repo_snapshot: RepoSnapshot,
 ) -> Results[Plan]:
-    """Tasks for the agents, by Claude, or by rules where no key is set; `planner` says which."""
+    """Tasks for the agents, by fixed rules; `planner` says which."""
     made = workshop.plan(target, repo_snapshot)
     context.instance.add_dynamic_partitions(
         tasks.name or "", [task_key(made.target, task.id) for task in made.tasks]

@@ -24,14 +24,14 @@ APPROVED = "The reviewer approved; a warning where changes are asked for."
     partitions_def=targets,
     group_name="reviews",
     owners=OWNERS,
-    kinds={"ollama"},
+    kinds={"rules"},
     code_version=code_version("cross_review"),
     check_specs=[gate("cross_review", "reviewer_approved", APPROVED, blocking=False)],
 )
 def cross_review(
     workshop: dg.ResourceParam[Workshop], target: Target, kernel: ChosenKernel
 ) -> Results[Review]:
-    """A second agent's verdict on the kernel, or the rules' where there is none."""
+    """The rules' verdict on the kernel, held against its evidence."""
     review = workshop.cross_review(target, kernel)
     yield result(review, _metadata(review), [gates.reviewer_approved(review)])
 
@@ -40,7 +40,7 @@ def cross_review(
     partitions_def=targets,
     group_name="reviews",
     owners=OWNERS,
-    kinds={"claude"},
+    kinds={"rules"},
     code_version=code_version("final_review"),
     check_specs=[gate("final_review", "reviewer_approved", APPROVED, blocking=False)],
 )
@@ -51,7 +51,7 @@ def final_review(
     torch_op: TorchOp,
     cross_review: Review,
 ) -> Results[Review]:
-    """Claude's verdict under four headings, or the rules' where no key is set."""
+    """The rules' verdict under four headings, which decides on a pull request."""
     evidence = torch_op.evidence
     failed = next((r.message for r in evidence.checks if r.status is evidence.status), "")
     facts = OperatorFacts(

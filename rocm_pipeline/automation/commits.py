@@ -31,12 +31,34 @@ class Commit:
 
     sha: str
     files: tuple[str, ...]
-    replaces: str = ""
-    """The commit that a force-push took away, when this one stands for that change."""
 
-    def run_key(self, target: str) -> str:
-        """Return what makes a run for `target` unique: Dagster never launches one key twice."""
-        return f"{target}@{self.sha}" + (f"-over-{self.replaces}" if self.replaces else "")
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far the sensor has looked."""
+
+    sha: str | None = None
+    """The newest commit seen; None before the first look."""
+    moves: int = 0
+    """How often it moved. A branch may be set back and forward: one commit comes many times."""
+
+    @classmethod
+    def read(cls, text: str | None) -> "Cursor":
+        sha, _, moves = (text or "").partition(" ")
+        return cls(sha or None, int(moves or 0))
+
+    def __str__(self) -> str:
+        return f"{self.sha} {self.moves}"
+
+    def moved_to(self, sha: str) -> "Cursor":
+        return Cursor(sha, self.moves + 1)
+
+    def run_key(self, target: str, commit: Commit) -> str:
+        """Return what makes a run unique: Dagster never launches one key twice.
+
+        A tick that was cut off asks for the same keys when it is tried again.
+        """
+        return f"{target}@{commit.sha}-{self.moves}"
 
 
 def due(commits: Sequence[Commit], watching: Sequence[Target]) -> dict[str, Commit]:
@@ -65,7 +87,7 @@ def new_commits(history: History, seen: str | None) -> list[Commit]:
         *parent, _ = history.commits_after(None, 2)
         return [_change(history, parent[0] if parent else None, head)]
     if not history.is_ancestor(seen, head):
-        return [_rewritten(history, seen, head)]
+        return [_between(history, seen, head)]
     shas = history.commits_after(seen, MOST_COMMITS + 1)
     if len(shas) > MOST_COMMITS:
         return [_change(history, seen, head)]
@@ -76,23 +98,27 @@ def _change(history: History, older: str | None, sha: str) -> Commit:
     return Commit(sha, tuple(history.changed_files(older, sha)))
 
 
-def _rewritten(history: History, seen: str, head: str) -> Commit:
+def _between(history: History, seen: str, head: str) -> Commit:
     try:
         files = history.changed_files(seen, head)
     except UserError:  # the old commit is gone altogether
         files = history.changed_files(None, head)
-    return Commit(head, tuple(files), replaces=seen)
+    return Commit(head, tuple(files))
 
 
-def readable(sources: Sources, names: Sequence[str], on_bad: Callable[[str], None]) -> list[Target]:
-    """Return the targets that can be read; `on_bad` is told of each of the others."""
+def read_targets(
+    sources: Sources, names: Sequence[str], on_bad: Callable[[str], None]
+) -> tuple[list[Target], list[str]]:
+    """Return the targets, and the names of those that cannot be read; `on_bad` is told why."""
     found: list[Target] = []
+    unreadable: list[str] = []
     for name in names:
         try:
             found.append(sources.target(name))
         except UserError as error:
-            on_bad(f"target {name} is left out: {error}")
-    return found
+            unreadable.append(name)
+            on_bad(f"what {name} watches is unknown: {error}")
+    return found, unreadable
 
 
 @dg.sensor(
@@ -107,32 +133,38 @@ def commits(
     sources: dg.ResourceParam[Sources],
     history: dg.ResourceParam[History],
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for a run per target that new commits touched; the cursor is the last commit seen."""
+    """Ask for a run per target that new commits touched.
+
+    Also for each that cannot be read, which new commits may concern: its run fails where people
+    look, while a commit that was passed over would be lost.
+    """
+    seen = Cursor.read(context.cursor)
     try:
-        fresh = new_commits(history, context.cursor)
+        fresh = new_commits(history, seen.sha)
         names = sources.names()
     except UserError as error:
         return dg.SkipReason(str(error))
     if not fresh:
-        return dg.SkipReason(f"no commit after {context.cursor}")
-    watching = readable(sources, names, context.log.warning)
+        return dg.SkipReason(f"no commit after {seen.sha}")
+    watching, unreadable = read_targets(sources, names, context.log.warning)
     touched = due(fresh, watching)
+    cursor = seen.moved_to(fresh[-1].sha)
     found = {
         target.name: touched[target.name]
         for target in watching
         if target.name in touched and not _is_current(context, home, sources, target)
-    }
+    } | dict.fromkeys(unreadable, fresh[-1])
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                run_key=commit.run_key(name),
+                run_key=cursor.run_key(name, commit),
                 partition_key=name,
                 tags={"rocm/trigger": "commit", "rocm/commit": commit.sha},
             )
             for name, commit in found.items()
         ],
         dynamic_partitions_requests=[targets.build_add_request(sorted(found))] if found else [],
-        cursor=fresh[-1].sha,
+        cursor=str(cursor),
     )
 
 

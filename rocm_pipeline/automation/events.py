@@ -15,6 +15,8 @@ _INTERRUPTS = {"DagsterExecutionInterruptedError", "KeyboardInterrupt"}
 
 
 class StageState(str, Enum):
+    WAITING = "waits"
+    """Another run of the target is under way; `detail` says which."""
     STARTED = "started"
     REPLIED = "replied"
     """An agent answered within the stage; `detail` is the harness's word on it."""

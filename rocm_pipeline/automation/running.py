@@ -21,6 +21,7 @@ from rocm_pipeline.automation.events import (
 from rocm_pipeline.automation.full_disk import full_disk, tells_of_full_disk
 from rocm_pipeline.automation.jobs import MAIN_JOB
 from rocm_pipeline.automation.launcher import PROCESS_TAG
+from rocm_pipeline.automation.others import Others
 from rocm_pipeline.automation.outputs import Outputs
 from rocm_pipeline.automation.staleness import (
     Made,
@@ -120,6 +121,7 @@ class _Runner:
     ) -> None:
         self._instance = instance
         self._outputs = outputs
+        self._others = Others(instance)
         self._on_event = on_event
         self._job = dg.build_reconstructable_job(__name__, "job_of", (code_location,))
         self._stages = stages_of(definitions_of(code_location).get_repository_def())
@@ -134,6 +136,9 @@ class _Runner:
             wave = [stage for stage in stale if stage not in progress.made]
             if not wave:
                 break
+            if self._others.waited(target, self._on_event):
+                made = self._made(target)
+                continue
             self._run_wave(target, wave, progress)
             made = self._made(target)
         for stage in standing(self._stages, made, sources).difference(progress.made):

@@ -28,7 +28,8 @@ class _Frozen(BaseModel):
 def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        httpx.URL(url)  # stricter about names: it is what calls are made with
+        # What a call does with the name: httpx encodes it, and the socket does so again.
+        httpx.URL(url).raw_host.decode("ascii").encode("idna")
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except (ValueError, httpx.InvalidURL):
         raise ValueError("it is no URL") from None

@@ -50,7 +50,7 @@ class Judge:
 
     def record(self, result: CheckResult) -> CheckRecord:
         """Judge one check."""
-        if result.check is Check.FAKE and result.described:
+        if result.check is Check.FAKE and (result.described or result.ended is Ended.RAN):
             wrong = self._wrong_description(result)
             if wrong:
                 return wrong
@@ -176,7 +176,10 @@ class Judge:
 
     def _wrong_description(self, result: CheckResult) -> CheckRecord | None:
         case = self._of_kind("public")[0]
-        for (name, expected), found in zip(case.outputs.items(), result.described, strict=False):
+        if len(result.described) != len(case.outputs):
+            message = f"the fake described {len(result.described)} outputs of {len(case.outputs)}"
+            return CheckRecord(check=Check.FAKE, status=Status.WRONG_SHAPE, message=message)
+        for (name, expected), found in zip(case.outputs.items(), result.described, strict=True):
             dtype = self._dtype(name, case).value
             if found.shape != expected.shape:
                 message = f"the fake's '{name}' has shape {found.shape}, not {expected.shape}"

@@ -38,10 +38,10 @@ _LARGEST = 1 << 31
 
 
 class CodeObjectError(ValueError):
-    """The bytes are not a code object with AMDGPU metadata."""
+    """The bytes are not a code object with AMDGPU metadata, or more than is read of one."""
 
     def __init__(self, reason: object) -> None:
-        super().__init__(one_line(f"not an AMDGPU code object: {reason}"))
+        super().__init__(one_line(f"the code object cannot be read: {reason}"))
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,10 @@ def read_code_object(content: bytes) -> CodeObject:
         _check_headers(elf, len(content))
         machine = int(elf["e_flags"]) & _MACHINE_MASK
         entries = _metadata(elf)["amdhsa.kernels"]
-        if not isinstance(entries, list) or len(entries) > MAX_KERNELS:
+        if not isinstance(entries, list):
             raise ValueError("no list of kernels")
+        if len(entries) > MAX_KERNELS:
+            raise ValueError(f"{len(entries)} kernels; at most {MAX_KERNELS} are read")
         kernels = tuple(_kernel(entry) for entry in entries)
         source_sha256 = carried_hash(content)
     except _MALFORMED as error:

@@ -108,7 +108,16 @@ def require_sound(target: Target) -> None:
 
 
 def require_controls(target: Target, controls: tuple[ControlRecord, ...]) -> None:
-    """Refuse a target that a trivial kernel passes, and suggest a tolerance that rejects it."""
+    """Refuse a target that a trivial kernel passes, and suggest a tolerance that rejects it.
+
+    One that no control was run on is refused too: nothing shows that it rejects anything.
+    """
+    if not controls:
+        raise UserError(
+            "no control applies to it, so nothing shows that a wrong kernel is rejected",
+            where=f"outputs of target {target.name}",
+            fix="Give it an output and a public case with at least one element.",
+        )
     passed = [control.name for control in controls if not control.rejected]
     if passed:
         raise UserError(

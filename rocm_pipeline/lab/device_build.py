@@ -31,6 +31,15 @@ class DeviceBuild:
         return read_code_object(self.code_object)
 
     @property
+    def unreadable(self) -> str | None:
+        """Say why the object cannot be read, as when it holds too many kernels, or return None."""
+        try:
+            _ = self.content
+        except CodeObjectError as error:
+            return str(error)
+        return None
+
+    @property
     def object_sha256(self) -> str:
         return hashlib.sha256(self.code_object).hexdigest()
 
@@ -42,10 +51,9 @@ class DeviceBuild:
 
     def foreign(self, source: str) -> str | None:
         """Say why the object is not of `source` and this architecture, or return None."""
-        try:
-            content = self.content
-        except CodeObjectError as error:
-            return str(error)
+        if self.unreadable is not None:
+            return self.unreadable
+        content = self.content
         if content.architecture != self.architecture:
             return f"the code object is for {content.architecture}, not {self.architecture}"
         return mismatch(content.source_sha256, hash_of(source))

@@ -148,7 +148,13 @@ class CaseRecord(_Frozen):
     """Output elements that were compared."""
     blocks: int | None = None
     """Blocks of the last launch that ran and were judged; None where all did."""
+    stands_for: str | None = None
+    """Name of the timing case in whose place this smaller one was executed whole."""
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def is_timed(self) -> bool:
+        return self.origin == "timed"
 
     @model_validator(mode="after")
     def _figures_with_a_pass(self) -> "CaseRecord":
@@ -159,6 +165,8 @@ class CaseRecord(_Frozen):
             raise ValueError("PASSED with an error above the tolerance")
         if passed == bool(self.findings):
             raise ValueError("a case has findings exactly when it did not pass")
+        if self.stands_for is not None and not self.is_timed:
+            raise ValueError("only a timing case may be replaced by a smaller one")
         return self
 
 
@@ -254,6 +262,8 @@ class Evidence(_Frozen):
     scope: Scope | None = None
     """None where the candidate failed before it was known what to run."""
     measured_on: str = NO_DEVICE
+    sandbox: str = ""
+    """What contained compilers and candidate (`Sandbox.identity`); empty where nothing was run."""
 
     @model_validator(mode="after")
     def _status_matches(self) -> "Evidence":
@@ -301,6 +311,9 @@ class Evidence(_Frozen):
         controls = [record.name for record in self.controls]
         if sorted(controls) != sorted(scope.controls):
             raise ValueError(f"controls {controls}, not {list(scope.controls)}")
+        timed = sorted((c.stands_for or c.case.name, c.wave) for c in self.cases if c.is_timed)
+        if timed != sorted((case, wave) for case in scope.timing_cases for wave in (32, 64)):
+            raise ValueError("PASSED needs each timing case judged once on each wave size")
         wanted = sorted((a, case) for a in scope.architectures for case in scope.timing_cases)
         estimated = sorted((e.architecture, e.case.name) for e in self.estimates)
         if estimated != wanted:

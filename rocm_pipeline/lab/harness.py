@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,7 +45,7 @@ from rocm_pipeline.lab.policy import check_source
 from rocm_pipeline.lab.prediction import PredictionFailedError, predict
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.lab.roofline import speedup
-from rocm_pipeline.lab.sampled import SampledRun, SampledRunner
+from rocm_pipeline.lab.sampled import SampledRun, SampledRunner, starts_few
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
@@ -55,10 +55,6 @@ from rocm_pipeline.versions import package_sha256
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-
-
-MOST_WORK_ITEMS = 1 << 18
-"""Work-items of a large case's launches, up to which it is executed whole."""
 
 
 def harness_sha256() -> str:
@@ -71,6 +67,7 @@ class _Draft:
     """What has been found so far; becomes an Evidence at the first failure or at the end."""
 
     identity: Identity
+    sandbox: str
     compiles: tuple[CompileRecord, ...] = ()
     controls: tuple[ControlRecord, ...] = ()
     scope: Scope | None = None
@@ -87,6 +84,7 @@ class _Draft:
             controls=self.controls,
             cases=tuple(cases),
             scope=self.scope,
+            sandbox=self.sandbox,
         )
 
 
@@ -96,6 +94,7 @@ class Harness:
     def __init__(self, sandbox: Sandbox, cache: Path) -> None:
         self.toolchain = Toolchain(sandbox, cache / "device")
         self.emulator = Emulator(sandbox, cache / "emulator")
+        self._sandbox = sandbox
         self._workers = os.cpu_count() or 1
 
     def identify(self, candidate: Candidate, target: Target) -> Identity:
@@ -124,7 +123,7 @@ class Harness:
         `seed` repeats an experiment that was recorded; a first verdict leaves it out, so that its
         held-out cases are drawn from a secret one.
         """
-        draft = _Draft(self.identify(candidate, target))
+        draft = _Draft(self.identify(candidate, target), self._sandbox.identity)
         findings = (
             *check_plan(candidate.launch_plan, target),
             *check_source(candidate, target),
@@ -132,7 +131,7 @@ class Harness:
         if findings:
             return draft.stop(None, findings)
         compiles, _ = check(candidate, target, self.toolchain)
-        draft = _Draft(draft.identity, compiles)
+        draft = replace(draft, compiles=compiles)
         failed = [record for record in compiles if record.status is not Status.PASSED]
         if failed:
             return draft.stop(Tier.T0, [_compile_finding(record) for record in failed])
@@ -174,7 +173,7 @@ class Harness:
             controls=controls_of(target),
             timing_cases=tuple(case.name for case in target.timing_cases),
         )
-        draft = _Draft(draft.identity, draft.compiles, controls, scope)
+        draft = replace(draft, controls=controls, scope=scope)
         cases = self._run_whole(candidate, target, builds, whole)
         wrong = [finding for record in cases for finding in record.findings]
         if wrong:
@@ -204,6 +203,7 @@ class Harness:
             estimates=estimates,
             speedups=_speedups(baseline, estimates),
             scope=scope,
+            sandbox=draft.sandbox,
         )
 
     def _run_whole(
@@ -285,12 +285,11 @@ def _large_trials(target: Target, plan: LaunchPlan, seed: int) -> _LargeTrials:
 
 
 def _starts_few(target: Target, plan: LaunchPlan, case: Case) -> bool:
-    """Whether the launches start few enough work-items, each of which costs even if it is idle."""
+    """Whether a case starts few work-items; a plan without meaning is found by running it."""
     try:
-        launches = target.bind(plan, case, max(WAVES)).launches
+        return starts_few(target.bind(plan, case, max(WAVES)))
     except (LaunchPlanError, ValueError):
         return True
-    return sum(launch.blocks * launch.threads for launch in launches) <= MOST_WORK_ITEMS
 
 
 def _whole_runs(

@@ -176,7 +176,7 @@ def _pastes(stream: tuple[Token, ...]) -> Iterator[tuple[Token, str]]:
     """Yield each `##` with the first operand of its chain."""
     head = ""
     for index, token in enumerate(stream):
-        if token.text == "##" and token.kind == "symbol":
+        if token.text == "##":
             continues = index >= 2 and stream[index - 2].text == "##"
             if not continues:
                 head = stream[index - 1].text if index else ""

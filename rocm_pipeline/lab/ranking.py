@@ -6,9 +6,7 @@ from statistics import geometric_mean
 from rocm_pipeline.lab.evidence import Estimate, Evidence, Speedup, Status
 
 
-def mean_speedup(
-    evidence: Evidence, architecture: str | None = None
-) -> tuple[float, float] | None:
+def mean_speedup(evidence: Evidence, architecture: str | None = None) -> tuple[float, float] | None:
     """Return the geometric means of low and of high ends, over cases and one or all architectures.
 
     None unless the candidate passed and has one usable speed-up for each of its estimates: a

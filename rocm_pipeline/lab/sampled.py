@@ -3,7 +3,10 @@
 Two sets of blocks run. Those of the profile are spread evenly, so that estimates of one kernel
 agree with each other; the others are drawn from the trial's secret seed. Every element that any of
 them wrote must be right, and together they must write what so many blocks must write on average.
-So a kernel cannot be wrong, or do less, at the size for which its time is estimated.
+So a kernel can hardly be wrong, or do less, at the size for which its time is estimated.
+
+A small timing case is executed whole. What several blocks add up, or hand to each other, by atomics
+means nothing when only some of them run: such a launch is judged on a smaller case, executed whole.
 """
 
 import random
@@ -31,6 +34,10 @@ from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundPlan, LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.spec import Case, Target
 
+MOST_WORK_ITEMS = 1 << 18
+"""Work-items of all launches up to which a case is executed whole; idle ones cost, too."""
+WHOLE_WORK = 1 << 19
+"""The target's own count of operations up to which a timing case is executed whole."""
 MOST_BLOCKS = 6
 """Blocks of each of the two sets, of each launch."""
 FEWEST_BLOCKS = 2
@@ -55,7 +62,7 @@ class SampledRun:
     trial: Trial
     record: CaseRecord
     profiles: tuple[LaunchProfile, ...] = ()
-    """One for each launch, of its evenly spread blocks; empty unless asked for and run."""
+    """One for each launch, of its evenly spread blocks; empty where it failed."""
     share: float = 1.0
     """Outputs written over what so many blocks write on average, at most 1."""
 
@@ -98,19 +105,33 @@ class SampledRunner:
             return SampledRun(trial, case_record(trial, wave, False, Judgement((finding,))))
         memory = allocate(self._target, bound, trial.case, inputs)
         prepared = _Trial(trial, wave, build, bound, memory)
+        if self._target.work_of(trial.case)[1] <= WHOLE_WORK and starts_few(bound):
+            return self._sample(prepared, self._every_block(prepared), profile=True)
         if len(bound.launches) == 1:
             return self._one_launch(prepared)
         return self._several_launches(prepared)
 
+    def _every_block(self, prepared: _Trial) -> list[BlockSample]:
+        """All blocks of all launches, profiled where a sample would be."""
+        count = sample_size(self._target, prepared.trial.case, prepared.bound)
+        return [_all(launch.blocks, count) for launch in prepared.bound.launches]
+
     def _one_launch(self, prepared: _Trial) -> SampledRun:
-        target, case = self._target, prepared.trial.case
         blocks = prepared.bound.launches[0].blocks
-        count = sample_size(target, case, prepared.bound)
+        count = sample_size(self._target, prepared.trial.case, prepared.bound)
         first = self._sample(prepared, [_sample(blocks, count, _seed(prepared, 1))], profile=True)
+        return self._enough(prepared, first, count)
+
+    def _enough(self, prepared: _Trial, first: SampledRun, count: int) -> SampledRun:
+        """Refuse a kernel that leaves outputs out; a larger sample decides where it may be chance.
+
+        Blocks at the edges of a tensor write less than others.
+        """
         if first.record.findings or first.share >= FULL_SHARE:
             return first
-        larger = BlockSample(1, _draw(blocks, _LARGER * count, _seed(prepared, 2)))
-        second = self._sample(prepared, [larger], profile=False)
+        *earlier, last = prepared.bound.launches
+        larger = BlockSample(1, _draw(last.blocks, _LARGER * count, _seed(prepared, 2)))
+        second = self._sample(prepared, [*(None for _ in earlier), larger], profile=False)
         if second.record.findings:
             return second
         if second.share < LEAST_SHARE:
@@ -131,7 +152,6 @@ class SampledRunner:
         """
         target, case, bound = self._target, prepared.trial.case, prepared.bound
         count = sample_size(target, case, bound)
-        samples = [BlockSample(count) for _ in bound.launches]
         counted = self._emulator.run(
             prepared.build,
             bound,
@@ -139,22 +159,29 @@ class SampledRunner:
             scalar_values(target, case),
             outputs=(),
             watched=read_only(target),
-            samples=samples,
+            samples=[BlockSample(count) for _ in bound.launches],
             profile=True,
         )
         findings = [*counted.findings, *input_findings(counted)]
         if findings:
             return SampledRun(prepared.trial, _failed(prepared, findings))
         profiles = counted.profiles
-        if sum(_operations(profile) for profile in profiles[:-1]) > WHOLE_OPERATIONS:
-            smaller = reduced(target, prepared.trial)
-            record = self._whole.run(prepared.build, smaller, prepared.wave, reverse=False)
-            return SampledRun(prepared.trial, _at_size(record, case), profiles)
+        earlier = sum(_operations(profile) for profile in profiles[:-1])
+        if earlier > WHOLE_OPERATIONS or profiles[-1].global_atomics:
+            return self._smaller(prepared, profiles)
         last = _sample(bound.launches[-1].blocks, count, _seed(prepared, 1))
-        judged = self._sample(
-            prepared, [*([None] * (len(bound.launches) - 1)), last], profile=False
-        )
-        return replace(judged, profiles=profiles)
+        samples = [*(None for _ in bound.launches[:-1]), last]
+        judged = self._sample(prepared, samples, profile=False)
+        return self._enough(prepared, replace(judged, profiles=profiles), count)
+
+    def _smaller(self, prepared: _Trial, profiles: tuple[LaunchProfile, ...]) -> SampledRun:
+        """Judge a smaller case of the same shape, executed whole; the record says which."""
+        trial = prepared.trial
+        smaller = reduced(self._target, trial)
+        record = self._whole.run(prepared.build, smaller, prepared.wave, reverse=False)
+        if trial.origin == "timed":
+            record = record.model_copy(update={"stands_for": trial.case.name})
+        return SampledRun(trial, _at_size(record, smaller.case), profiles)
 
     def _sample(
         self, prepared: _Trial, samples: Sequence[BlockSample | None], *, profile: bool
@@ -176,7 +203,10 @@ class SampledRunner:
             return SampledRun(prepared.trial, _failed(prepared, findings))
         launch, sample = bound.launches[-1], samples[-1]
         ran = _ran(sample, launch.blocks) if sample else launch.blocks
-        places = self._written(prepared, run.outputs, everything=ran == launch.blocks)
+        everything = ran == launch.blocks
+        if not everything and run.profiles and run.profiles[-1].global_atomics:
+            return self._smaller(prepared, run.profiles)
+        places = self._written(prepared, run.outputs, everything)
         share = self._share(case, places, ran / launch.blocks)
         judgement = judge_outputs(
             target,
@@ -185,7 +215,9 @@ class SampledRunner:
             self._reference.at(case, prepared.memory.inputs, places),
             places,
         )
-        record = case_record(prepared.trial, prepared.wave, False, judgement, blocks=ran)
+        record = case_record(
+            prepared.trial, prepared.wave, False, judgement, None if everything else ran
+        )
         return SampledRun(prepared.trial, _at_size(record, case), run.profiles, share)
 
     def _written(
@@ -213,6 +245,11 @@ class SampledRunner:
         return min(shares)
 
 
+def starts_few(bound: BoundPlan) -> bool:
+    """Say whether all launches together start few enough work-items to execute them whole."""
+    return sum(launch.blocks * launch.threads for launch in bound.launches) <= MOST_WORK_ITEMS
+
+
 def sample_size(target: Target, case: Case, bound: BoundPlan) -> int:
     """Return how many blocks of a launch one set holds."""
     operations = target.work_of(case)[1]
@@ -232,6 +269,11 @@ def _sample(blocks: int, count: int, seed: str) -> BlockSample:
     if blocks <= 2 * count:
         return BlockSample(blocks)
     return BlockSample(count, _draw(blocks, count, seed))
+
+
+def _all(blocks: int, count: int) -> BlockSample:
+    profiled = {*spread(blocks, count)}
+    return BlockSample(count, tuple(block for block in range(blocks) if block not in profiled))
 
 
 def _draw(blocks: int, count: int, seed: str) -> tuple[int, ...]:

@@ -49,6 +49,8 @@ def _record(candidate: Candidate, target: Target, build: DeviceBuild) -> Compile
     if build.status is not Status.PASSED:
         return _failed(build, build.status, [build.message])
     facts = architecture(build.architecture)
+    if build.unreadable is not None:
+        return _failed(build, Status.COMPILE_ERROR, [build.unreadable])
     foreign = build.foreign(candidate.source)
     if foreign is not None:
         return _failed(build, Status.CHEAT, [foreign])

@@ -251,6 +251,8 @@ def _read_build(
     except ResultRefused as error:
         return DeviceBuild(architecture, Status.COMPILE_ERROR, f"compiler output: {error}"), True
     build = DeviceBuild(architecture, Status.PASSED, warnings, code_object, assembly)
+    if build.unreadable is not None:
+        return DeviceBuild(architecture, Status.COMPILE_ERROR, build.unreadable), False
     foreign = build.foreign(source)
     if foreign is not None:
         return DeviceBuild(architecture, Status.CHEAT, foreign), False

@@ -89,7 +89,8 @@ class _Registered:
 def _registered(git: Git) -> list[_Registered]:
     found: list[_Registered] = []
     for entry in git.run("worktree", "list", "--porcelain").split("\n\n"):
-        fields = dict(line.partition(" ")[::2] for line in entry.splitlines())
+        lines = (line.partition(" ") for line in entry.splitlines())
+        fields = {key: value for key, _, value in lines}
         found.append(_Registered(fields.get("worktree", ""), fields.get("branch", "")))
     return found
 

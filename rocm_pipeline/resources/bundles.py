@@ -18,6 +18,7 @@ from rocm_pipeline.bundle.environment import environment
 from rocm_pipeline.bundle.failing import failing_arrays
 from rocm_pipeline.bundle.folder import SUMS, sums, write_folder
 from rocm_pipeline.bundle.manifest import baseline_of
+from rocm_pipeline.bundle.outgoing import outgoing_files
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
@@ -54,7 +55,7 @@ class HomeBundles:
         with _records(self._home) as records:
             bundle = self._recorded(records, self._candidate(records, what))
         place = folder or Path(f"evidence-{bundle.target.name}-{bundle.candidate.id}")
-        write_folder(place.absolute(), bundle.files())
+        write_folder(place.absolute(), outgoing_files(bundle))
         return place
 
     def of_kernel(
@@ -83,7 +84,7 @@ class HomeBundles:
             reviews=parts.reviews,
             reproduction=parts.reproduction,
         )
-        files = bundle.files()
+        files = outgoing_files(bundle)
         return {path: content.decode() for path, content in {**files, SUMS: sums(files)}.items()}
 
     def reproduce(
@@ -96,7 +97,7 @@ class HomeBundles:
         bundle = self.of_kernel(target, kernel, baseline_evidence)
         with tempfile.TemporaryDirectory(prefix="rocm-pipeline-bundle-") as folder:
             place = Path(folder) / "bundle"
-            write_folder(place, bundle.files())
+            write_folder(place, outgoing_files(bundle))
             found = verify_clean(place, targets=self._home.targets, whole=False)
         if found.is_t5 or found.broken:  # the rest says as much of the machine's load
             self._artefacts.save(name, found)

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from rocm_pipeline.errors import UserError
-from rocm_pipeline.targets.spec import NAME_PATTERN, Target
 from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
+from rocm_pipeline.targets.spec import NAME_PATTERN, Target
 
 TARGET_FILE = "target.yaml"
 

@@ -127,6 +127,19 @@ def passed(target: Target, candidate: Candidate) -> Evidence:
                 max_absolute_error=1e-8,
                 worst_ratio=0.1,
             ),
+            *(
+                CaseRecord(
+                    case=case,
+                    origin="timed",
+                    seed=2,
+                    wave=wave,
+                    lane_order="forward",
+                    status=Status.PASSED,
+                    max_absolute_error=1e-8,
+                    worst_ratio=0.1,
+                )
+                for wave in (32, 64)
+            ),
         ),
         controls=(ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE),),
         estimates=tuple(
@@ -144,7 +157,7 @@ def passed(target: Target, candidate: Candidate) -> Evidence:
         scope=Scope(
             seed=1,
             architectures=tuple(ranges),
-            executions=1,
+            executions=3,
             controls=("zeros",),
             timing_cases=(case.name,),
         ),

@@ -1,12 +1,15 @@
 """The whole job on fakes."""
 
+from typing import Any
+
 import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterEventType, ExecuteInProcessResult
 
-from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel
+from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, KernelOutcome
 from rocm_pipeline.lab.evidence import Status
-from rocm_pipeline.planning.plan import Plan
+from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.resources.artefacts import Artefacts, digest_of
+from rocm_pipeline.targets.spec import Target
 from tests.assets.conftest import TARGET, Bench
 
 STAGES = {
@@ -112,6 +115,28 @@ def test_a_round_is_shown_when_it_is_judged_and_kept_when_the_task_then_fails(
         if event.asset_key == AssetKey("agent_reply")
     ]
     assert len(replies) == 3  # the tester's, and one round of each kernel task
+
+
+@pytest.mark.parametrize("kernels_pass", [True, False])
+def test_a_task_that_nobody_answers_leaves_the_other_s_kernel_or_is_asked_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, kernels_pass: bool
+) -> None:
+    workshop = bench.pipeline.workshop
+    workshop.kernels_pass = kernels_pass
+    develop = workshop.develop
+
+    def lose_one(target: Target, plan: Plan, task: Task, *rest: Any) -> KernelOutcome:
+        if task.id == "kernel_wide":
+            return KernelOutcome(task_id=task.id, rounds=(), cut_off="the host went away")
+        return develop(target, plan, task, *rest)
+
+    monkeypatch.setattr(workshop, "develop", lose_one)
+    result = bench.run()
+    assert result.success is kernels_pass
+    assert ("kernel_candidates" in made(result)) is kernels_pass
+    if not kernels_pass:
+        failures = [event for event in result.all_events if event.is_step_failure]
+        assert any("the host went away" in str(event.step_failure_data) for event in failures)
 
 
 def test_no_stage_runs_after_a_gate_that_did_not_pass(bench: Bench) -> None:

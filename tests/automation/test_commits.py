@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocm_pipeline.automation import commits as module
-from rocm_pipeline.automation.commits import Commit, commits, due, new_commits, readable
+from rocm_pipeline.automation.commits import Commit, Cursor, commits, due, new_commits, read_targets
 from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
@@ -123,9 +123,9 @@ def test_the_first_tick_looks_at_head_alone(repository: Repository, tick: Tick) 
     repository.commit(IN_ATTENTION)
     head = repository.commit(IN_SOFTMAX)
     found = tick(None)
-    assert requested(found) == {"row_softmax": f"row_softmax@{head}"}
+    assert requested(found) == {"row_softmax": f"row_softmax@{head}-1"}
     assert isinstance(found, SensorResult)
-    assert found.cursor == head
+    assert found.cursor == f"{head} 1"
 
 
 def test_the_first_commit_of_a_repository_counts_with_all_its_files(
@@ -145,7 +145,7 @@ def test_nothing_new_is_skipped_and_an_unwatched_change_only_moves_the_cursor(
     found = tick(seen)
     assert requested(found) == {}
     assert isinstance(found, SensorResult)
-    assert found.cursor == head
+    assert found.cursor == f"{head} 1"
 
 
 def test_many_commits_at_once_are_one_run_a_target(repository: Repository, tick: Tick) -> None:
@@ -154,7 +154,7 @@ def test_many_commits_at_once_are_one_run_a_target(repository: Repository, tick:
     newest = repository.commit(IN_SOFTMAX)
     repository.commit("README.md")
     for _ in range(2):  # the same tick twice asks for the same run
-        assert requested(tick(seen)) == {"row_softmax": f"row_softmax@{newest}"}
+        assert requested(tick(seen)) == {"row_softmax": f"row_softmax@{newest}-1"}
 
 
 def test_a_range_too_long_to_walk_is_compared_at_its_ends(
@@ -167,7 +167,7 @@ def test_a_range_too_long_to_walk_is_compared_at_its_ends(
     for _ in range(3):
         repository.commit(IN_SOFTMAX)
     head = repository.git("rev-parse", "HEAD")
-    assert requested(tick(seen)) == {"row_softmax": f"row_softmax@{head}"}
+    assert requested(tick(seen)) == {"row_softmax": f"row_softmax@{head}-1"}
 
 
 def test_a_merge_counts_with_what_it_brought(repository: Repository, tick: Tick) -> None:
@@ -177,7 +177,7 @@ def test_a_merge_counts_with_what_it_brought(repository: Repository, tick: Tick)
     repository.git("checkout", "--quiet", "main")
     repository.git("merge", "--quiet", "--no-ff", "--message=merge", "side")
     head = repository.git("rev-parse", "HEAD")
-    assert requested(tick(seen)) == {"flash_attention": f"flash_attention@{head}"}
+    assert requested(tick(seen)) == {"flash_attention": f"flash_attention@{head}-1"}
 
 
 def test_a_force_push_runs_what_it_took_away_too(repository: Repository, tick: Tick) -> None:
@@ -186,7 +186,30 @@ def test_a_force_push_runs_what_it_took_away_too(repository: Repository, tick: T
     assert "flash_attention" in requested(tick(kept))
     repository.git("reset", "--quiet", "--hard", kept)
     found = requested(tick(taken_away))
-    assert found == {"flash_attention": f"flash_attention@{kept}-over-{taken_away}"}
+    assert found == {"flash_attention": f"flash_attention@{kept}-1"}
+
+
+def test_a_commit_that_comes_back_is_run_again(repository: Repository, tick: Tick) -> None:
+    """Dagster launches no run key twice, and a branch may go back and forth."""
+    older = repository.commit(IN_SOFTMAX)
+    newer = repository.commit(IN_SOFTMAX)
+    cursor: str | None = older
+    keys: list[str | None] = []
+    for head in (newer, older, newer, older, newer):
+        repository.git("reset", "--quiet", "--hard", head)
+        found = tick(cursor)
+        keys.append(requested(found)["row_softmax"])
+        assert requested(tick(cursor)) == requested(found), "the same tick tried again"
+        assert isinstance(found, SensorResult)
+        cursor = found.cursor
+    assert len(set(keys)) == 5
+
+
+def test_a_cursor_is_read_as_it_was_written_and_as_a_bare_commit() -> None:
+    for cursor in (Cursor("c0ffee", 0), Cursor("c0ffee", 41)):
+        assert Cursor.read(str(cursor)) == cursor
+    assert Cursor.read("c0ffee") == Cursor("c0ffee", 0)
+    assert Cursor.read(None) == Cursor.read("") == Cursor(None, 0)
 
 
 def test_a_cursor_that_the_repository_forgot_counts_every_file_as_changed(
@@ -214,7 +237,7 @@ def test_the_walk_returns_commits_oldest_first(repository: Repository, tmp_path:
     assert found == [Commit(first, (IN_SOFTMAX,)), Commit(second, (IN_ATTENTION,))]
 
 
-def test_one_target_that_cannot_be_read_leaves_the_others_watched(
+def test_a_target_that_cannot_be_read_is_run_to_fail_and_the_others_are_watched(
     repository: Repository, tick: Tick
 ) -> None:
     bad = tick.home.targets / "broken"
@@ -223,12 +246,21 @@ def test_one_target_that_cannot_be_read_leaves_the_others_watched(
     assert "broken" in HomeSources(tick.home).names()
     told: list[str] = []
     names = HomeSources(tick.home).names()
-    found = readable(HomeSources(tick.home), names, told.append)
+    found, unreadable = read_targets(HomeSources(tick.home), names, told.append)
     assert {target.name for target in found} == set(names) - {"broken"}
+    assert unreadable == ["broken"]
     (line,) = told
-    assert line.startswith("target broken is left out: ")
-    repository.commit(IN_SOFTMAX)
-    assert set(requested(tick(None))) == {"row_softmax"}
+    assert line.startswith("what broken watches is unknown: ")
+    head = repository.commit(IN_SOFTMAX)
+    result = tick(None)
+    assert requested(result) == {
+        "row_softmax": f"row_softmax@{head}-1",
+        "broken": f"broken@{head}-1",
+    }
+    assert isinstance(result, SensorResult)
+    (added,) = result.dynamic_partitions_requests or []
+    assert "broken" in added.partition_keys
+    assert isinstance(tick(head), SkipReason), "a target that stays broken fails once a commit"
 
 
 def test_a_target_that_is_up_to_date_is_not_run_for_its_commit(
@@ -246,12 +278,12 @@ def test_a_target_that_is_up_to_date_is_not_run_for_its_commit(
         assert requested(look(None)) == {}
         found = look(None)
         assert isinstance(found, SensorResult)
-        assert found.cursor == head
+        assert found.cursor == f"{head} 1"
         # A page that was deleted, a new commit, and one taken back: each is due again.
         (command.home.reports / "row_softmax.html").unlink()
-        assert requested(look(None)) == {"row_softmax": f"row_softmax@{head}"}
+        assert requested(look(None)) == {"row_softmax": f"row_softmax@{head}-1"}
         newer = repository.commit(IN_SOFTMAX)
         command.run("row_softmax")
         assert requested(look(head)) == {}
         repository.git("reset", "--quiet", "--hard", head)
-        assert requested(look(newer)) == {"row_softmax": f"row_softmax@{head}-over-{newer}"}
+        assert requested(look(newer)) == {"row_softmax": f"row_softmax@{head}-1"}

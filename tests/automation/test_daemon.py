@@ -1,5 +1,6 @@
 """The real daemon, in a home of its own, and steps in processes of their own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import yaml
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus
 
 import rocm_pipeline
+from rocm_pipeline.automation.alerts import ALERTS
+from rocm_pipeline.automation.commits import Cursor
 from rocm_pipeline.automation.schedules import NIGHTLY_VARIABLE
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
 from rocm_pipeline.resources import instance as settings
@@ -149,7 +152,8 @@ def test_the_daemon_sees_a_commit_and_makes_stages_of_the_target(
         state for state in instance.all_instigator_state() if state.instigator_name == "commits"
     ]
     assert state.instigator_data is not None
-    assert run_key == f"{partition}@{getattr(state.instigator_data, 'cursor', None)}"
+    seen = Cursor.read(getattr(state.instigator_data, "cursor", None))
+    assert run_key == f"{partition}@{seen.sha}-{seen.moves}"
 
 
 def test_the_daemon_runs_every_target_when_night_falls(
@@ -205,3 +209,13 @@ def test_a_run_that_died_with_everything_else_is_tried_again_and_its_place_is_fr
     run = instance.get_run_by_id(killed)
     assert run is not None
     assert run.status is DagsterRunStatus.FAILURE
+
+    def alert() -> dict[str, str] | None:
+        """Return the line that the failure sensor wrote for the killed run."""
+        path = home.path / ALERTS
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return next((line for line in map(json.loads, lines) if line["run"] == killed), None)
+
+    told = daemon.wait_for(alert)
+    assert told["target"] == again.tags["dagster/partition"]
+    assert told["reason"]

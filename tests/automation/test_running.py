@@ -23,6 +23,7 @@ EVERYTHING = {
     "test_suite",
     "kernel_candidates",
     "kernel",
+    "reproduction",
     "torch_op",
     "benchmark",
     "documentation",
@@ -90,6 +91,29 @@ def test_a_deleted_store_is_filled_again(command: Command) -> None:
     assert set(summary.made) == EVERYTHING
     (again,) = command.run()
     assert again.made == ()
+
+
+def test_a_value_that_is_not_the_recorded_one_is_made_again(command: Command) -> None:
+    """A kill after the value was written, and before Dagster noted it, leaves that behind."""
+    command.run()
+    pointer = command.home.artefacts / "plan" / "row_softmax"
+    recorded = pointer.read_text()
+    pointer.write_text((command.home.artefacts / "kernel" / "row_softmax").read_text())
+    (summary,) = command.run()
+    assert summary.made == ("plan",)
+    assert pointer.read_text() == recorded
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}"])
+def test_a_damaged_value_is_made_again(command: Command, damage: bytes) -> None:
+    command.run()
+    digest = (command.home.artefacts / "plan" / "row_softmax").read_text()
+    (blob,) = command.home.store.rglob(digest)
+    whole = blob.read_bytes()
+    blob.write_bytes(damage)
+    (summary,) = command.run()
+    assert summary.made == ("plan",)
+    assert blob.read_bytes() == whole
 
 
 def test_a_full_disk_ends_everything_with_one_line(command: Command) -> None:

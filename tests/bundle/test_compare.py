@@ -23,7 +23,8 @@ def found(**changes: Any) -> Evidence:
 
 
 def with_case(**changes: Any) -> Evidence:
-    return found(cases=(RECORDED.cases[0].model_copy(update=changes),))
+    first, *others = RECORDED.cases
+    return found(cases=(first.model_copy(update=changes), *others))
 
 
 def recompiled() -> Evidence:

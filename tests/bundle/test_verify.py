@@ -90,7 +90,7 @@ def test_a_target_made_easier_under_an_installed_name_is_found_out(
     judged: Judged, check: Check
 ) -> None:
     loose = {
-        dtype: tolerance.model_copy(update={"absolute": 0.5})
+        dtype: tolerance.model_copy(update={"relative": 1.5 * tolerance.relative})
         for dtype, tolerance in judged.target.tolerance.items()
     }
     target = judged.target.model_copy(update={"tolerance": loose})

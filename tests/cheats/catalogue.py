@@ -43,7 +43,7 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
               "test_a_meaningless_figure_gives_no_score"),
     Elsewhere(41, "tests/agents/test_prompts.py",
               "test_injected_delimiters_stay_inside_their_block"),
-    Elsewhere(41, "tests/injection/test_obedient_model.py",
+    Elsewhere(41, "tests/injection/test_published.py",
               "test_what_is_published_does_not_depend_on_what_was_injected"),
     Elsewhere(42, "tests/planning/test_rule_reviewer.py",
               "test_every_remark_cites_the_evidence_or_a_line"),

@@ -82,6 +82,19 @@ def a_passing_evidence(target: Target, candidate: Candidate, speedup: float = 2.
                 max_absolute_error=1e-8,
                 worst_ratio=0.1,
             ),
+            *(
+                CaseRecord(
+                    case=timing,
+                    origin="timed",
+                    seed=2,
+                    wave=wave,
+                    lane_order="forward",
+                    status=Status.PASSED,
+                    max_absolute_error=1e-8,
+                    worst_ratio=0.1,
+                )
+                for wave in (32, 64)
+            ),
         ),
         controls=(ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE),),
         estimates=tuple(
@@ -102,7 +115,7 @@ def a_passing_evidence(target: Target, candidate: Candidate, speedup: float = 2.
         scope=Scope(
             seed=1,
             architectures=target.architectures,
-            executions=1,
+            executions=3,
             controls=("zeros",),
             timing_cases=(timing.name,),
         ),

@@ -154,7 +154,8 @@ def test_the_variable_of_ollama_is_read_as_ollama_reads_it(
     assert config.hosts[0].url == url
 
 
-@pytest.mark.parametrize("value", 
+@pytest.mark.parametrize(
+    "value",
     [
         *("ftp://a", "http://", "http://me:pw@a", "me:pw@a", "a b:c:d", "/ollama", "[::1", "a\nb"),
         *("http://b\u00e4r..example", "\u2603.example", "http://xn--\u00e4.example"),

@@ -12,7 +12,13 @@ import pytest
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.fleet import service, transport
 from rocm_pipeline.fleet.hosts import Host
-from rocm_pipeline.fleet.service import ChatFailedError, ChatRequest, Fleet, NoHostError, NoModelError
+from rocm_pipeline.fleet.service import (
+    ChatFailedError,
+    ChatRequest,
+    Fleet,
+    NoHostError,
+    NoModelError,
+)
 from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
@@ -290,7 +296,7 @@ def test_an_only_host_that_stays_away_is_tried_four_times_and_then_left_alone(
 
 def test_an_only_host_that_hangs_is_asked_once(servers: Servers, records: Records) -> None:
     script = servers.add("alpha", answers("x", after=0.8))
-    with pytest.raises(ChatFailedError, match="1 attempts: .*TIMEOUT"):
+    with pytest.raises(ChatFailedError, match=r"1 attempts: .*TIMEOUT"):
         servers.fleet(records).chat(request())
     assert len(script.chats) == 1
 

@@ -107,7 +107,7 @@ def test_a_server_without_tls_is_unreachable_for_that_reason() -> None:
     with serving(Script(answers("x"))) as url:
         secure = url.replace("http:", "https:")
         answer = chat(secure, CALL, QUICK)
-        with pytest.raises(ConnectionError, match="TLS .*SSL"):
+        with pytest.raises(ConnectionError, match=r"TLS .*SSL"):
             installed(secure, QUICK)
     assert answer.outcome is Outcome.UNREACHABLE
     assert "TLS" in answer.error

@@ -34,9 +34,12 @@ NESTED: tuple[str, ...] = tuple(
         ('{"a":', ""),
     )
 )
+_LONGEST_WORD = 60
 _NASTY_NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1)
 
 _places = st.floats(0, 1, exclude_max=True)
+_few = st.sampled_from((1, 1, 1, 1, 2, 2, 3, 4))
+"""How many edits: mostly one, so that what is left still gets past the first checks."""
 _lengths = st.integers(1, 64)
 
 
@@ -46,7 +49,7 @@ def mutated_text(draw: st.DrawFn, seeds: Sequence[str], words: Sequence[str] = N
     if draw(st.integers(0, 19)) == 0:
         return draw(st.text(st.characters(), max_size=200))
     text = draw(st.sampled_from(seeds))
-    for _ in range(draw(st.integers(0, 4))):
+    for _ in range(draw(_few)):
         text = _edited(draw, text, seeds, words)
     return text
 
@@ -78,7 +81,7 @@ def _edited(draw: st.DrawFn, text: str, seeds: Sequence[str], words: Sequence[st
 def mutated_lines(draw: st.DrawFn, seeds: Sequence[str]) -> str:
     """Return one of `seeds` with whole lines dropped, doubled, moved or taken from another."""
     lines = draw(st.sampled_from(seeds)).splitlines()
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(_few)):
         place = int(draw(_places) * (len(lines) + 1))
         match draw(st.integers(0, 3)):
             case 0:
@@ -102,7 +105,7 @@ def mutated_bytes(draw: st.DrawFn, seeds: Sequence[bytes], head: int = 0) -> byt
     if draw(st.integers(0, 19)) == 0:
         return draw(st.binary(max_size=200))
     data = bytearray(draw(st.sampled_from(seeds)))
-    for _ in range(draw(st.integers(1, 6))):
+    for _ in range(draw(_few)):
         size = min(head, len(data)) if head and draw(st.booleans()) else len(data)
         place = int(draw(_places) * size)
         match draw(st.integers(0, 7)):
@@ -130,7 +133,7 @@ def mutated_document(
 ) -> Any:
     """Return a copy of a nested document with some of its parts dropped, renamed or replaced."""
     document = copy.deepcopy(draw(st.sampled_from(seeds)))
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(_few)):
         holder, key = _somewhere(draw, document)
         if holder is None:
             return draw(st.sampled_from(values))
@@ -144,6 +147,77 @@ def mutated_document(
             case _:
                 holder[key] = copy.deepcopy(draw(st.sampled_from(values)))
     return document
+
+
+@st.composite
+def nudged_document(draw: st.DrawFn, seeds: Sequence[Any]) -> Any:
+    """Return a copy of a document that still has its form: numbers, words and entries differ.
+
+    What checks the form lets it pass, so it gets to the checks of what it means.
+    """
+    document = copy.deepcopy(draw(st.sampled_from(seeds)))
+    for _ in range(draw(_few)):
+        holder, key = _somewhere(draw, document)
+        if holder is not None:
+            _nudge(draw, document, holder, key)
+    return document
+
+
+def _nudge(draw: st.DrawFn, document: Any, holder: Any, key: Any) -> None:
+    part = holder[key]
+    match part:
+        case bool():
+            holder[key] = not part
+        case int():
+            holder[key] = draw(st.sampled_from((part + 1, part - 1, 2 * part, part // 2, 1, 0)))
+        case float():
+            holder[key] = part * draw(st.sampled_from((0.5, 2.0, 1e-3, 1e3, 1.0)))
+        case str():
+            holder[key] = draw(st.sampled_from([*_words_in(document), part + "_", part.upper()]))
+        case list() if part:
+            place = int(draw(_places) * len(part))
+            other = int(draw(_places) * len(part))
+            match draw(st.integers(0, 2)):
+                case 0:
+                    del part[place]
+                case 1:
+                    part.append(copy.deepcopy(part[place]))
+                case _:
+                    part[place], part[other] = part[other], part[place]
+        case dict() if part:
+            name = draw(st.sampled_from(list(part)))
+            if draw(st.booleans()):
+                del part[name]
+            else:
+                part[f"{name}_2"] = copy.deepcopy(part[name])
+        case _:
+            pass
+
+
+def _words_in(part: Any) -> list[str]:
+    """Return the short texts of a document, keys too: names, types and expressions."""
+    match part:
+        case str():
+            return [part] if len(part) < _LONGEST_WORD else []
+        case list():
+            return [word for each in part for word in _words_in(each)]
+        case dict():
+            return [*map(str, part), *(word for each in part.values() for word in _words_in(each))]
+        case _:
+            return []
+
+
+@st.composite
+def nudged_words(draw: st.DrawFn, seed: bytes) -> bytes:
+    """Return `seed` of the same length, with some of its 64-bit words changed."""
+    data = bytearray(seed)
+    for _ in range(draw(_few)):
+        place = 8 * int(draw(_places) * (len(data) // 8))
+        word = int.from_bytes(data[place : place + 8], "little")
+        near = (word + 1, word - 1, word * 2, word // 2, 0, 1)
+        word = draw(st.sampled_from((*near, *near, *_NASTY_NUMBERS))) & (2**64 - 1)
+        data[place : place + 8] = word.to_bytes(8, "little")
+    return bytes(data)
 
 
 def _somewhere(draw: st.DrawFn, document: Any) -> tuple[Any, Any]:

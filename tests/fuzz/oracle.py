@@ -20,15 +20,22 @@ MEMORY_BYTES = 1 << 30
 """Address space that a whole fuzz test may add to the process."""
 LONGEST_LINE = 4000
 
-FUZZING = settings(
-    max_examples=scaled(short=1000, long=10_000),
-    deadline=None,  # wall time on a shared machine says nothing; `Oracle` limits processor time
-    suppress_health_check=list(HealthCheck),
-    database=None,
-    print_blob=True,
-)
-
 _Answer = TypeVar("_Answer")
+
+
+def fuzzing() -> settings:
+    """Return how much to try.
+
+    To be asked while a test runs: pytest imports the conftest files of the folders on its command
+    line, and this module with them, before it knows of `--long`.
+    """
+    return settings(
+        max_examples=scaled(short=1000, long=10_000),
+        deadline=None,  # wall time on a shared machine says nothing; `Oracle` limits processor time
+        suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
+        database=None,
+        print_blob=True,
+    )
 
 
 class HangError(AssertionError):
@@ -47,16 +54,27 @@ class Oracle:
     def feed(self, call: Callable[[], _Answer]) -> _Answer | None:
         """Return what `call` returns, or None when it refused its input in one clear line."""
         self.examples += 1
+        answer, refused = self._ask(call)
+        self.refused += refused
+        return answer
+
+    def feed_on(self, call: Callable[[], _Answer]) -> _Answer | None:
+        """Like `feed`, for a further step with an example that was counted before."""
+        return self._ask(call)[0]
+
+    def _ask(self, call: Callable[[], _Answer]) -> tuple[_Answer | None, bool]:
         try:
             with limited_processor_time():
-                return call()
+                return call(), False
         except self.errors as error:
-            self.refused += 1
             require_one_clear_line(str(error))
-            return None
+            return None, True
 
     def figure(self) -> str:
-        """Words for the report. It is only reached when nothing crashed: a crash ends the test."""
+        """Words for the report. It is only reached when nothing crashed: a crash ends the test.
+
+        The examples are those that were fed, not those asked of hypothesis, which may stop early.
+        """
         return f"{self.parser}: {self.examples} examples, 0 crashes, {self.refused} refused"
 
 

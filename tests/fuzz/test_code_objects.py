@@ -11,8 +11,14 @@ from rocm_pipeline.lab.code_object import CodeObject, CodeObjectError, read_code
 from rocm_pipeline.lab.instruction_mix import instruction_mix
 from rocm_pipeline.lab.source_hash import carried_hash
 from tests.conftest import RecordFigure
-from tests.fuzz.mutations import mutated_bytes, mutated_document, mutated_lines, mutated_text
-from tests.fuzz.oracle import FUZZING, LONGEST_LINE, Oracle
+from tests.fuzz.mutations import (
+    mutated_bytes,
+    mutated_document,
+    mutated_lines,
+    mutated_text,
+    nudged_document,
+)
+from tests.fuzz.oracle import LONGEST_LINE, Oracle, fuzzing
 
 HEADERS = 64 + 20 * 56
 """Bytes of an ELF header and the program headers behind it."""
@@ -65,7 +71,7 @@ def read(content: bytes) -> CodeObject:
 
 
 def test_metadata_in_an_elf_file_of_ours_reads_as_in_the_compilers(code_object: bytes) -> None:
-    ours = read_code_object(with_note(msgpack.packb(metadata_of(code_object))))
+    ours = read_code_object(with_note(_packed(metadata_of(code_object))))
     assert ours.kernels == read_code_object(code_object).kernels
     assert ours.kernels
 
@@ -75,16 +81,17 @@ def test_a_hostile_code_object_is_read_or_refused_in_one_line(
 ) -> None:
     oracle = Oracle("code-object metadata", (CodeObjectError,))
     document = metadata_of(code_object)
-    small = with_note(msgpack.packb(document))
+    small = with_note(_packed(document))
     inputs = st.one_of(
         mutated_bytes([code_object], head=HEADERS),
         mutated_bytes([small], head=120),
         mutated_document([document], _PACKABLE).map(_packed).map(with_note),
-        mutated_bytes([msgpack.packb(document)]).map(with_note),
+        nudged_document([document]).map(_packed).map(with_note),
+        mutated_bytes([_packed(document)]).map(with_note),
         st.sampled_from(BOMBS).map(with_note),
     )
 
-    @FUZZING
+    @fuzzing()
     @given(inputs)
     def fuzz(content: bytes) -> None:
         oracle.feed(lambda: read(content))
@@ -118,7 +125,7 @@ def test_hostile_assembly_is_counted_without_end_or_error(
     oracle = Oracle("assembly")
     inputs = st.one_of(mutated_text(assembly, INSTRUCTIONS), mutated_lines(assembly))
 
-    @FUZZING
+    @fuzzing()
     @given(inputs)
     def fuzz(text: str) -> None:
         mixes = oracle.feed(lambda: instruction_mix(text))
@@ -136,4 +143,6 @@ _PACKABLE: tuple[Any, ...] = (
 
 
 def _packed(document: Any) -> bytes:
-    return msgpack.packb(document, unicode_errors="surrogatepass")
+    packed = msgpack.packb(document, unicode_errors="surrogatepass")
+    assert isinstance(packed, bytes)
+    return packed

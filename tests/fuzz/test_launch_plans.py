@@ -20,8 +20,9 @@ from tests.fuzz.mutations import (
     NESTED,
     mutated_document,
     mutated_text,
+    nudged_document,
 )
-from tests.fuzz.oracle import FUZZING, Oracle, require_one_clear_line
+from tests.fuzz.oracle import Oracle, fuzzing, require_one_clear_line
 
 SYMBOLS = {"rows": 2**31 - 1, "cols": 1, "zero": 0, "minus": -7}
 BITS = 128
@@ -72,7 +73,7 @@ def test_a_hostile_expression_has_a_small_value_or_is_refused_in_one_line(
         symbols_of(text)
         return evaluate(text, SYMBOLS)
 
-    @FUZZING
+    @fuzzing()
     @given(texts)
     def fuzz(text: str) -> None:
         value = oracle.feed(lambda: value_of(text))
@@ -96,6 +97,7 @@ def test_a_hostile_launch_plan_is_read_or_refused_in_one_line(
     values = (*NASTY_VALUES, *HOSTILE, [[*HOSTILE[:3]]], ["9" * 90] * 30, ["rows"] * 3000)
     texts = st.one_of(
         mutated_document(seeds, values).map(json.dumps),
+        nudged_document(seeds).map(json.dumps),
         st.tuples(mutated_document(seeds, values), EXPRESSIONS).map(_with_grid),
         mutated_text([json.dumps(seed) for seed in seeds], (*NASTY_WORDS, *NESTED)),
     )
@@ -115,13 +117,12 @@ def test_a_hostile_launch_plan_is_read_or_refused_in_one_line(
         if not findings:
             assert target.kernel_names(plan)
 
-    @FUZZING
+    @fuzzing()
     @given(texts)
     def fuzz(text: str) -> None:
         plan = oracle.feed(lambda: read(text))
         if plan is not None:
-            oracle.feed(lambda: judge(plan))
-            oracle.examples -= 1
+            oracle.feed_on(lambda: judge(plan))
 
     fuzz()
     record_figure("fuzz", oracle.figure())

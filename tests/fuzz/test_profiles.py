@@ -1,8 +1,10 @@
 """What a sandboxed run leaves behind: profiles, findings, outputs, arrays; all of it forgeable."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,14 @@ from rocm_pipeline.lab.sandbox.results import read_result
 from rocm_pipeline.targets.launch_plan import BoundPlan
 from rocm_pipeline.targets.spec import Target
 from tests.conftest import RecordFigure
-from tests.fuzz.mutations import NESTED, mutated_bytes, mutated_lines, mutated_text
-from tests.fuzz.oracle import FUZZING, Oracle, require_one_clear_line
+from tests.fuzz.mutations import (
+    NESTED,
+    mutated_bytes,
+    mutated_lines,
+    mutated_text,
+    nudged_words,
+)
+from tests.fuzz.oracle import Oracle, fuzzing, require_one_clear_line
 from tests.lab.conftest import SCALE_SOURCE, MakeCandidate
 
 FILES = ("findings.txt", "result.json", "outputs.bin", "profile.bin")
@@ -137,11 +145,12 @@ def test_a_hostile_result_of_a_run_is_judged_without_error(
         "findings.txt": mutated_text([FINDING, "", f"{FINDING}\n{FINDING}"]).map(_bytes),
         "result.json": mutated_text(['{"launches": 1}', "{}", *NESTED]).map(_bytes),
         "outputs.bin": mutated_bytes([profiled.files["outputs.bin"]]),
-        "profile.bin": mutated_bytes([profiled.files["profile.bin"]], head=88),
+        "profile.bin": mutated_bytes([profiled.files["profile.bin"]], head=88)
+        | nudged_words(profiled.files["profile.bin"]),
     }
     inputs = st.sampled_from(FILES).flatmap(lambda name: st.tuples(st.just(name), changes[name]))
 
-    @FUZZING
+    @fuzzing()
     @given(inputs)
     def fuzz(change: tuple[str, bytes]) -> None:
         name, content = change
@@ -170,8 +179,8 @@ def test_a_hostile_profile_is_read_or_refused_in_one_line(
     data = profiled.files["profile.bin"]
     assert len(data) == profile_bytes(build)
 
-    @FUZZING
-    @given(mutated_bytes([data, data * 2], head=88))
+    @fuzzing()
+    @given(mutated_bytes([data, data * 2], head=88) | nudged_words(data) | nudged_words(data))
     def fuzz(content: bytes) -> None:
         profile = oracle.feed(lambda: read_profile(build, launch, content))
         if profile is not None:
@@ -201,13 +210,12 @@ def test_hostile_findings_are_read_without_error(
         st.just("\n".join(line.replace(" 0 1 ", " 0 0 ", 1) for line in valid)),
     )
 
-    @FUZZING
+    @fuzzing()
     @given(texts)
     def fuzz(text: str) -> None:
-        for name in names:
-            for finding in oracle.feed(lambda name=name: read_findings(text, name)) or ():
-                require_one_clear_line(finding.message)
-        oracle.examples -= 1
+        found = oracle.feed(lambda: [read_findings(text, name) for name in names])
+        for finding in chain.from_iterable(found or ()):
+            require_one_clear_line(finding.message)
 
     fuzz()
     record_figure("fuzz", oracle.figure())
@@ -219,8 +227,15 @@ def test_a_hostile_array_is_read_or_refused_in_one_line(
     oracle = Oracle("arrays", (ResultRefused,))
     file = tmp_path / "a.npy"
 
-    @FUZZING
-    @given(mutated_bytes(_arrays(), head=128) | mutated_text(_headers()).map(_with_header))
+    @fuzzing()
+    @given(
+        st.one_of(
+            mutated_bytes(_arrays(), head=128),
+            mutated_text(_headers()).map(_with_header),
+            _nearly_whole_arrays(),
+            _nearly_whole_arrays(),
+        )
+    )
     def fuzz(content: bytes) -> None:
         file.write_bytes(content)
         array = oracle.feed(lambda: read_array(tmp_path, "a.npy", 1 << 16))
@@ -251,6 +266,27 @@ def _saved(array: np.ndarray) -> bytes:  # pyright: ignore[reportMissingTypeArgu
     return file.getvalue()
 
 
+@st.composite
+def _nearly_whole_arrays(draw: st.DrawFn) -> bytes:
+    """Return arrays of every type and shape, some with a byte flipped or a few too many or few."""
+    numbers = ("<f2", "<f4", ">f8", "<i8", "|u1", "|b1", "<u4", ">i2")
+    kind = draw(st.sampled_from((*numbers, "<c8", "<U1", "<M8[s]")))
+    shape = tuple(draw(st.lists(st.integers(0, 5), max_size=4)))
+    order = draw(st.booleans())
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    values = draw(st.binary(min_size=size, max_size=size))
+    header = f"{{'descr': '{kind}', 'fortran_order': {order}, 'shape': {shape}, }}"
+    whole = _with_header(f"{header}\n", values)
+    match draw(st.integers(0, 6)):
+        case 0:
+            return whole[: len(whole) - draw(st.integers(1, 9))]
+        case 1:
+            return whole + draw(st.binary(min_size=1, max_size=9))
+        case _:
+            place = len(whole) - len(values)
+            return whole[:place] + draw(nudged_words(values)) if len(values) >= 8 else whole
+
+
 def _headers() -> list[str]:
     kinds = ("<f8", "|O", "<i4", "|V8", "<U9", ">f2", "<c16", "|b1", "<M8[s]")
     return [
@@ -269,9 +305,9 @@ def _headers() -> list[str]:
     ]
 
 
-def _with_header(header: str) -> bytes:
+def _with_header(header: str, values: bytes = b"\0" * 96) -> bytes:
     text = header.encode("latin-1", "replace")[:65_535]
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + b"\0" * 96
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + values
 
 
 def _bytes(text: str) -> bytes:

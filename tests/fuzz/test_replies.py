@@ -12,7 +12,7 @@ from rocm_pipeline.agents.roles import KERNEL_FILE, LAUNCH_PLAN_FILE
 from rocm_pipeline.targets.spec import Target
 from tests.conftest import RecordFigure
 from tests.fuzz.mutations import NASTY_WORDS, mutated_lines, mutated_text
-from tests.fuzz.oracle import FUZZING, Oracle
+from tests.fuzz.oracle import Oracle, fuzzing
 
 ALLOWED = (KERNEL_FILE, LAUNCH_PLAN_FILE)
 MARKUP = (
@@ -69,12 +69,11 @@ def test_a_hostile_reply_is_read_or_refused_in_one_line(
         st.lists(st.sampled_from((*MARKUP, *NASTY_WORDS)), max_size=30).map("".join),
     )
 
-    @FUZZING
+    @fuzzing()
     @given(texts)
     def fuzz(text: str) -> None:
         oracle.feed(lambda: read(text, target))
-        oracle.feed(lambda: parse(text).model_dump_json())
-        oracle.examples -= 1
+        oracle.feed_on(lambda: parse(text).model_dump_json())
 
     fuzz()
     record_figure("fuzz", oracle.figure())

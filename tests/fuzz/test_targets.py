@@ -21,8 +21,9 @@ from tests.fuzz.mutations import (
     mutated_document,
     mutated_lines,
     mutated_text,
+    nudged_document,
 )
-from tests.fuzz.oracle import FUZZING, Oracle
+from tests.fuzz.oracle import Oracle, fuzzing
 
 YAML_WORDS = (
     *(
@@ -76,12 +77,19 @@ def builtin_folders() -> list[Path]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    place = tmp_path / "row_softmax"
-    place.mkdir()
-    for name in ("baseline.hip", "reference.py"):
-        (place / name).write_text(f"// {name}\n")
-    return place
+def folders(tmp_path: Path) -> dict[str, Path]:
+    """A folder of the same name for each built-in target, whose target file is to be written."""
+    found = {place.name: tmp_path / place.name for place in builtin_folders()}
+    for place in found.values():
+        place.mkdir()
+        for name in ("baseline.hip", "reference.py"):
+            (place / name).write_text(f"// {name}\n")
+    return found
+
+
+@pytest.fixture
+def folder(folders: dict[str, Path]) -> Path:
+    return folders["row_softmax"]
 
 
 def read(folder: Path, text: str) -> Target:
@@ -90,11 +98,9 @@ def read(folder: Path, text: str) -> Target:
 
 
 def test_a_hostile_target_file_is_read_or_refused_in_one_line(
-    folder: Path, record_figure: RecordFigure
+    folders: dict[str, Path], record_figure: RecordFigure
 ) -> None:
     oracle = Oracle("target files", (UserError,))
-    texts = [(place / TARGET_FILE).read_text() for place in builtin_folders()]
-    documents: list[Any] = [yaml.safe_load(text) for text in texts]
     values = (
         *NASTY_VALUES,
         [2**31] * 3,
@@ -102,21 +108,30 @@ def test_a_hostile_target_file_is_read_or_refused_in_one_line(
         {"choices": list(range(1000))},
         ["gfx90a"] * 2,
     )
-    inputs = st.one_of(
-        mutated_text(texts, (*NASTY_WORDS, *YAML_WORDS, *NESTED)),
-        mutated_lines(texts),
-        mutated_document(documents, values).map(_dumped),
-        st.just(BOMB),
-    )
+    texts = [(place / TARGET_FILE).read_text() for place in builtin_folders()]
 
-    @FUZZING
-    @given(inputs)
-    def fuzz(text: str) -> None:
-        target = oracle.feed(lambda: read(folder, text))
+    def inputs(name: str) -> st.SearchStrategy[tuple[str, str]]:
+        own = (builtin_folders()[0].parent / name / TARGET_FILE).read_text()
+        document: Any = yaml.safe_load(own)
+        changed = st.one_of(
+            mutated_text([own], (*NASTY_WORDS, *YAML_WORDS, *NESTED)),
+            mutated_text([own, *texts], YAML_WORDS),
+            mutated_lines([own]),
+            mutated_document([document], values).map(_dumped),
+            nudged_document([document]).map(_dumped),
+            nudged_document([document]).map(_dumped),
+            st.just(BOMB),
+        )
+        return st.tuples(st.just(name), changed)
+
+    @fuzzing()
+    @given(st.sampled_from(sorted(folders)).flatmap(inputs))
+    def fuzz(named: tuple[str, str]) -> None:
+        name, text = named
+        target = oracle.feed(lambda: read(folders[name], text))
         if target is not None:
             assert target.architectures
-            assert oracle.feed(lambda: len(tuple(target.kernel_variants()))) in range(1, 257)
-            oracle.examples -= 1
+            assert oracle.feed_on(lambda: len(tuple(target.kernel_variants()))) in range(1, 257)
 
     fuzz()
     record_figure("fuzz", oracle.figure())

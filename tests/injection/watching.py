@@ -71,7 +71,7 @@ class World:
     @contextmanager
     def watched(self, *hosts: tuple[str, int]) -> Generator[None, None, None]:
         """Note what changes, from this process or elsewhere, while the block runs."""
-        before = self._state()
+        before = self.state()
         _recorder.home, _recorder.hosts = self.home.resolve(), set(hosts)
         _recorder.effects.clear()
         _recorder.is_on = True
@@ -80,14 +80,15 @@ class World:
         finally:
             _recorder.is_on = False
             self.effects += _recorder.effects
-        after = self._state()
+        after = self.state()
         self.effects += [
             f"{key}: {before.get(key)} became {after.get(key)}"
             for key in sorted(before.keys() | after.keys())
             if before.get(key) != after.get(key)
         ]
 
-    def _state(self) -> dict[str, str]:
+    def state(self) -> dict[str, str]:
+        """Return files, refs, variables and what the home holds, each by a name of its own."""
         state = {f"variable {name}": value for name, value in os.environ.items()}
         for folder in (self.outside, self.repository):
             for path in folder.rglob("*"):

@@ -61,6 +61,9 @@ RIGHT = CaseRecord(
     max_absolute_error=0.0,
     worst_ratio=0.0,
 )
+TIMED = tuple(
+    RIGHT.model_copy(update={"origin": "timed", "wave": wave, "case": CASE}) for wave in (32, 64)
+)
 SCOPE = Scope(seed=1, architectures=("gfx942",), executions=1, controls=("zeros",))
 REJECTED = ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE)
 WRONG = Finding(status=Status.WRONG_VALUE, message="y is wrong")
@@ -100,6 +103,7 @@ def test_a_complete_pass_is_accepted_and_keeps_its_id_through_json() -> None:
         {"controls": (REJECTED, REJECTED)},
         {"controls": (REJECTED.model_copy(update={"name": "mean"}),)},
         {"scope": SCOPE.model_copy(update={"timing_cases": ("n=1",)})},
+        {"cases": (RIGHT, *TIMED), "scope": SCOPE.model_copy(update={"executions": 3})},
         {"speedups": (Speedup(architecture="gfx942", case=CASE, low=1, high=2),)},
         {"controls": ()},
         {"controls": (ControlRecord(name="z", rejected=False, status=Status.PASSED),)},

@@ -6,9 +6,10 @@ import pytest
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.numerics import Comparison, compare
 from rocm_pipeline.targets.dtypes import Array, DType
-from rocm_pipeline.targets.spec import Tolerance
+from rocm_pipeline.targets.spec import Calibration, Tolerance
 
-TOLERANCE = Tolerance(absolute=1e-6, relative=1e-5, calibration="a test")
+BY_HAND = Calibration(how="a test")
+TOLERANCE = Tolerance(absolute=1e-6, relative=1e-5, calibration=BY_HAND)
 REFERENCE = np.linspace(-3, 3, 12).reshape(3, 4)
 
 
@@ -66,13 +67,13 @@ def test_integers_must_be_equal() -> None:
 
 def test_zeros_do_not_pass_for_tiny_values() -> None:
     tiny = np.full((2, 2), 1e-5)
-    tolerance = Tolerance(absolute=0, relative=1e-3, calibration="a test")
+    tolerance = Tolerance(absolute=0, relative=1e-3, calibration=BY_HAND)
     found = compare("y", np.zeros((2, 2), np.float32), tiny, DType.FLOAT32, tolerance)
     assert found.finding is not None
 
 
 def test_a_zero_tolerance_accepts_only_the_exact_value() -> None:
-    tolerance = Tolerance(absolute=0, relative=0, calibration="a test")
+    tolerance = Tolerance(absolute=0, relative=0, calibration=BY_HAND)
     exact = np.array([0.0, 0.5])
     assert compare("y", exact.astype(np.float32), exact, DType.FLOAT32, tolerance).finding is None
     wrong = np.array([0.0, 0.5000001], dtype=np.float32)

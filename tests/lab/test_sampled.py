@@ -100,6 +100,35 @@ def test_an_honest_loop_over_the_grid_passes(
     assert evidence.status is Status.PASSED, evidence.findings
 
 
+def test_what_blocks_do_by_atomics_is_judged_on_a_smaller_case_executed_whole(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    atomic = scale_source.replace(
+        "y[i] = factor * x[i]", "{ y[i] = factor * x[i]; atomicAdd(&y[i], 0.0f); }"
+    )
+    evidence = harness.judge(candidate_of(atomic), target)
+    assert evidence.status is Status.PASSED, evidence.findings
+    timed = [record for record in evidence.cases if record.origin == "timed"]
+    assert [record.wave for record in timed] == [32, 64]
+    for record in timed:
+        assert record.stands_for == target.timing_cases[0].name
+        assert record.blocks is None
+        assert record.elements == record.case.symbols["n"] < 1 << 22
+
+
+def test_a_small_timing_case_is_executed_whole_so_that_one_wrong_block_is_found(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    timed = target.timing_cases[0].model_copy(update={"symbols": {"n": 1 << 17}})
+    small = target.model_copy(update={"timing_cases": (timed,)})
+    honest = harness.judge(candidate_of(scale_source), small)
+    assert {r.elements for r in honest.cases if r.origin == "timed"} == {1 << 17}
+    source = scale_source.replace("if (i < n)", "if (i < n && (n != 131072 || blockIdx.x != 300))")
+    evidence = harness.judge(candidate_of(source), small)
+    assert evidence.status is Status.NONFINITE, evidence.findings
+    assert "256 of 131072 elements" in evidence.findings[0].message
+
+
 def test_spread_blocks_reach_from_the_first_to_the_last() -> None:
     assert spread(100, 6) == (0, 19, 39, 59, 79, 99)
     assert spread(3, 6) == (0, 1, 2)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rocm_pipeline.lab import code_object
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.evidence import CompileRecord, Status
@@ -248,3 +249,40 @@ def test_the_build_of_another_source_is_a_cheat(
         assert record.status is Status.CHEAT
         assert "must carry its source's hash" in record.message
         assert record.object_sha256 is None
+
+
+def test_a_fresh_object_that_cannot_be_read_is_an_error_and_no_cheat(
+    target: Target,
+    toolchain: Toolchain,
+    candidate_of: MakeCandidate,
+    scale_source: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = scale_source + "// more kernels than are read\n"
+    monkeypatch.setattr(code_object, "MAX_KERNELS", 0)
+    words = "the code object cannot be read: 1 kernels; at most 0 are read"
+
+    for record in _records(candidate_of(source), target, toolchain).values():
+        assert (record.status, record.message) == (Status.COMPILE_ERROR, words)
+
+    monkeypatch.undo()
+    for record in _records(candidate_of(source), target, toolchain).values():
+        assert record.status is Status.PASSED, "what could not be read must not be kept"
+
+
+class _Unread(Toolchain):
+    """A toolchain whose objects are none, although it says that they are."""
+
+    def __init__(self) -> None:
+        pass
+
+    def compile(self, source: str, architecture: str) -> DeviceBuild:  # noqa: ARG002
+        return DeviceBuild(architecture, Status.PASSED, "", b"no object")
+
+
+def test_a_build_that_passed_without_an_object_is_an_error(
+    target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    for record in _records(candidate_of(scale_source), target, _Unread()).values():
+        assert record.status is Status.COMPILE_ERROR
+        assert record.message.startswith("the code object cannot be read: ")

@@ -1,26 +1,39 @@
 """Generated evidence against every consumer: counts add up, and what is absent never passes."""
 
+import dataclasses
 import math
 import re
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rocm_pipeline.agents.brief import EvidenceSummary
 from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.agents.wording import describe_evidence
 from rocm_pipeline.assets import gates
-from rocm_pipeline.lab.evidence import Evidence, Status, Tier
+from rocm_pipeline.lab.evidence import CaseRecord, Evidence, Status, Tier
 from rocm_pipeline.lab.ranking import mean_speedup, score
 from rocm_pipeline.planning.review import Verdict
-from rocm_pipeline.planning.rule_reviewer import cross_review
+from rocm_pipeline.planning.rule_reviewer import OperatorFacts, cross_review, final_review
 from rocm_pipeline.reporting import tables
+from rocm_pipeline.reporting.page import summarise
+from rocm_pipeline.reporting.pull_request_body import render_body
 from tests.conftest import RecordFigure
-from tests.fakes.values import a_candidate, a_passing_evidence, a_target
+from tests.fakes.values import (
+    a_candidate,
+    a_passing_evidence,
+    a_reproduction,
+    a_target,
+    an_operator_evidence,
+)
+from tests.reporting.inputs import report_inputs
 from tests.scale import scaled
 
 TARGET = a_target()
 CANDIDATE = a_candidate(TARGET)
 WHOLE = a_passing_evidence(TARGET, CANDIDATE)
+INPUTS = report_inputs()
 STATUSES = st.sampled_from(list(Status))
 FIGURES = st.sampled_from([None, 0.0, 0.5, 1.0, 2.0, -1.0, math.nan, math.inf])
 ENDS = st.sampled_from([0.0, -1.0, 0.5, 1.0, 2.0, math.nan, math.inf])
@@ -44,7 +57,7 @@ EVIDENCE = st.fixed_dictionaries(
             {
                 "status": STATUSES,
                 "worst_ratio": FIGURES,
-                "origin": st.sampled_from(["public", "held out", "agent"]),
+                "origin": st.sampled_from(get_args(CaseRecord.model_fields["origin"].annotation)),
             },
         ),
         "controls": some(WHOLE.controls, {"rejected": st.booleans(), "status": STATUSES}),
@@ -61,7 +74,7 @@ def test_whatever_the_evidence_lacks_no_consumer_reads_a_pass(record_figure: Rec
         max_examples=scaled(short=300, long=5000),
         deadline=None,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[*HealthCheck],  # pyright: ignore[reportArgumentType]
     )
     @given(EVIDENCE)
     def hold(evidence: Evidence) -> None:
@@ -70,6 +83,9 @@ def test_whatever_the_evidence_lacks_no_consumer_reads_a_pass(record_figure: Rec
         _table_adds_up(evidence)
         _gates_need_what_they_speak_of(evidence)
         _reviewer_needs_a_held_out_pass(evidence)
+        _final_review_needs_a_pass_of_both(evidence)
+        _page_and_body_say_what_the_record_holds(evidence)
+        _agents_are_told_counts_that_add_up(evidence)
 
     hold()
     record_figure("absent evidence", f"{len(tried)} generated records, 0 read as a pass")
@@ -122,3 +138,43 @@ def _reviewer_needs_a_held_out_pass(evidence: Evidence) -> None:
     if review.verdict is Verdict.APPROVE:
         assert evidence.status is Status.PASSED
         assert any(case.origin == "held out" for case in evidence.cases)
+
+
+def _final_review_needs_a_pass_of_both(evidence: Evidence) -> None:
+    cross = cross_review(TARGET, CANDIDATE, evidence)
+    for status in (Status.PASSED, Status.NOT_RUN, Status.WRONG_VALUE):
+        for could_not_run in (False, True):
+            operator = OperatorFacts(status, "op-1", "message", could_not_run)
+            review = final_review(TARGET, CANDIDATE, evidence, operator, cross)
+            if review.verdict is Verdict.APPROVE:
+                assert evidence.status is Status.PASSED
+                assert status is Status.PASSED or could_not_run
+                assert evidence.cases
+                assert evidence.controls
+                assert cross.verdict is Verdict.APPROVE
+
+
+def _page_and_body_say_what_the_record_holds(evidence: Evidence) -> None:
+    kernel = INPUTS.kernel.model_copy(update={"candidate": CANDIDATE, "evidence": evidence})
+    row = summarise(dataclasses.replace(INPUTS, kernel=kernel))
+    mean = mean_speedup(evidence)
+    assert (row.correctness, row.cases) == (evidence.status, len(evidence.cases))
+    assert (row.speedup_low, row.speedup_high) == (mean or (None, None))
+    compiled = [c.architecture for c in evidence.compiles if c.status is Status.PASSED]
+    assert list(row.architectures) == compiled
+    operator = an_operator_evidence(TARGET, CANDIDATE)
+    body = render_body(TARGET, kernel, operator, (), a_reproduction(TARGET, CANDIDATE, evidence))
+    assert tables.correctness_table(evidence) in body
+    assert tables.speedup_table(evidence) in body
+
+
+def _agents_are_told_counts_that_add_up(evidence: Evidence) -> None:
+    told = EvidenceSummary.of(evidence)
+    assert told.cases_run + told.cases_not_run == len(evidence.cases)
+    wrong = sum(c.status not in (Status.PASSED, Status.NOT_RUN) for c in evidence.cases)
+    assert told.cases_passed + wrong == told.cases_run
+    lines = describe_evidence(told, resources=False).splitlines()
+    (words,) = [line for line in lines if " runs on the emulator" in line] or [""]
+    numbers = [int(number) for number in re.findall(r"\d+", words)]
+    assert numbers[:2] == ([told.cases_passed, told.cases_run] if evidence.cases else [])
+    assert sum(numbers[2:]) == told.cases_not_run

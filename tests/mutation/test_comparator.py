@@ -8,13 +8,15 @@ import pytest
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.numerics import Comparison, compare
 from rocm_pipeline.targets.dtypes import Array, DType
-from rocm_pipeline.targets.spec import Tolerance
+from rocm_pipeline.targets.spec import Calibration, Tolerance
 
 
 def half(
     actual: Array, reference: Array, absolute: float = 0.5, relative: float = 0.0
 ) -> Comparison:
-    tolerance = Tolerance(absolute=absolute, relative=relative, calibration="a test")
+    tolerance = Tolerance(
+        absolute=absolute, relative=relative, calibration=Calibration(how="a test")
+    )
     return compare("y", actual.astype(np.float32), reference, DType.FLOAT32, tolerance)
 
 

@@ -76,8 +76,13 @@ def test_the_whole_record_is_accepted_with_and_without_speed_ups() -> None:
         ([("scope", None)], "needs its scope"),
         ([("compiles.0", ...)], "compiled for"),
         ([("compiles.0.architecture", "gfx942")], "compiled for"),
-        ([("scope.executions", 2)], "1 case records of 2 executions"),
+        ([("scope.executions", 2)], "3 case records of 2 executions"),
         ([("scope.controls", ["zeros", "copy"])], "controls"),
+        ([("cases.1.wave", 64)], "each timing case judged once on each wave size"),
+        ([("cases.1.origin", "large")], "each timing case judged once on each wave size"),
+        ([("cases.2.case.scale", 2.0)], "each timing case judged once on each wave size"),
+        ([("cases.2.stands_for", "n=1")], "each timing case judged once on each wave size"),
+        ([("cases.0.stands_for", "n=1")], "only a timing case may be replaced"),
         ([("estimates.0", ...)], "estimates of"),
         ([("estimates.0.case.scale", 2.0)], "estimates of"),
         ([("estimates.0.architecture", "gfx942")], "estimates of"),
@@ -122,8 +127,8 @@ def test_a_failure_says_why_and_carries_no_speed_up(status: str) -> None:
     by_build = changed(failed, ("compiles", [build]), ("cases", []), ("scope", None))
     assert Evidence.model_validate(by_build).architectures_compiled == ()
     refused(Evidence, changed(told, ("speedups", WHOLE["speedups"])), "must not carry a speed-up")
-    doubled = [WHOLE["cases"][0]] * 2
-    refused(Evidence, changed(told, ("cases", doubled)), "2 case records of 1")
+    too_many = [WHOLE["cases"][0]] * 4
+    refused(Evidence, changed(told, ("cases", too_many)), "4 case records of 3")
     Evidence.model_validate(changed(told, ("cases", [])))
 
 

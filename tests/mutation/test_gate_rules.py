@@ -68,7 +68,7 @@ def test_nothing_but_a_pass_matches_the_reference(status: Status) -> None:
     assert told(gates.kernel_matches_reference(kernel())) == (
         True,
         "ERROR",
-        "1 executions within the tolerance, no device (CPU emulator)",
+        f"{len(EVIDENCE.cases)} executions within the tolerance, no device (CPU emulator)",
     )
     assert not gates.kernel_matches_reference(kernel(status=status)).passed
     assert not gates.kernel_matches_reference(kernel(cases=())).passed
@@ -278,7 +278,7 @@ def test_only_an_approved_pass_is_proposed() -> None:
     assert reason_against(kernel(), review()) == ""
     baseline = kernel().model_copy(update={"is_baseline": True})
     assert reason_against(baseline, review()) == "nothing to propose: best"
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "the final review is about another kernel": {"subject": "other"},
         "the final review is about other evidence": {"evidence_ids": ("ev-other",)},
     }

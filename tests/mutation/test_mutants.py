@@ -46,6 +46,11 @@ SUBJECTS = (
         ("tests.lab.test_policy", "tests.mutation.test_policy_rules"),
         skipped=frozenset({"test_a_hostile_source_of_full_length_is_read_in_linear_time"}),
     ),
+    Subject(
+        "rocm_pipeline.lab.controls",
+        ("tests.mutation.test_control_rules",),
+        only=("require_controls", "_Judged", "_judge", "_compare"),
+    ),
     Subject("rocm_pipeline.lab.plan_check", ("tests.mutation.test_plan_rules",)),
     Subject(
         "rocm_pipeline.integration.policy",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.policy import check_source
+from rocm_pipeline.lab.policy import HEADERS, check_source
 from rocm_pipeline.targets.spec import Target
 from tests.lab.test_policy import KERNEL, MakeCandidate
 
@@ -44,6 +44,7 @@ LIMITS = [f"__{kind}_{end}__" for kind in ("FLT", "DBL") for end in ("MAX", "MIN
 HONEST_WORDS = (
     *(f"__{name}__" for name in OWN),
     *LIMITS,
+    "__INT_MAX__",
     *(
         "hipThreadIdx_x",
         "hipBlockIdx_y",
@@ -149,7 +150,7 @@ DIRECTIVES = (
 REFUSED_DIRECTIVES = {
     "#line 1": "#line is not accepted",
     "#import <a>": "#import is not accepted",
-    "#include <cmath>": "#include cmath: only hip/hip_runtime.h, hip/hip_fp16.h, hip/hip_bf16.h, hip/hip_bfloat16.h exist",
+    "#include <cmath>": f"#include cmath: only {', '.join(HEADERS)} exist",
     "#pragma omp parallel": "#pragma omp parallel is not accepted",
     "#pragma clang other": "#pragma clang other is not accepted",
     "#pragma clang": "#pragma clang is not accepted",
@@ -294,3 +295,51 @@ def test_a_kernel_that_is_built_by_pasting_is_there(check: Messages) -> None:
     assert check("#define K(t) scale_##t\n") == []
     lacking = "the launch plan starts 'scale_f32', which the source lacks"
     assert check("int a;\n") == [(None, lacking)]
+
+
+@pytest.mark.parametrize("word", ["__VA_OPT__", "__FLT16_MAX__"])
+def test_a_name_that_one_rule_refuses_is_refused_once(check: Messages, word: str) -> None:
+    ((line, message),) = check(f"\nint {word};\n{KERNEL}")
+    assert line == 2
+    assert "must not ask where" not in message
+
+
+def test_host_beside_device_is_accepted(check: Messages) -> None:
+    assert check(f"__host__ __device__ int f();\n{KERNEL}") == []
+
+
+def test_only_the_first_control_character_of_a_line_is_told(check: Messages) -> None:
+    found = [words for _, words in check(f"int a;\x01\x02\n{KERNEL}") if "control" in words]
+    assert found == ["control character U+0001 in the source"]
+
+
+def test_a_character_literal_reads_no_file(check: Messages) -> None:
+    assert check(f"int a = '.incbin';\n{KERNEL}") == []
+
+
+@pytest.mark.parametrize("text", ["#bogus", "#include \\\n<cmath>", "#pragma \\\nomp parallel"])
+def test_a_directive_is_told_on_the_line_where_it_begins(check: Messages, text: str) -> None:
+    assert [line for line, _ in check(f"\n{text}\n{KERNEL}")] == [2]
+
+
+def test_a_chain_of_pastes_at_the_very_beginning_has_no_head(check: Messages) -> None:
+    found = check(f"##scale_\\\n##t\n{KERNEL}")
+    assert [line for line, words in found if words == PASTE] == [1, 2]
+
+
+def test_a_paste_at_the_end_does_not_reach_round_to_the_beginning(check: Messages) -> None:
+    assert check(f"scale_##t\n{KERNEL}scale_##") == []
+
+
+def test_the_last_64_tokens_of_a_declaration_are_looked_at(check: Messages) -> None:
+    mangled = KERNEL.replace('extern "C" __global__ void ', "")
+    for more, found in ((62, []), (63, [(1, PLAIN)])):
+        declared = f'extern "C" __global__ {"const " * more}{mangled}'
+        assert check(declared) == found, more
+
+
+def test_a_brace_ends_a_declaration(check: Messages) -> None:
+    mangled = KERNEL.replace('extern "C" ', "")
+    assert check(f'#pragma once\nextern "C" {{\n{mangled}}}\n') == []
+    assert check(f"__global__ void other() {{ scale_f32; }}\n{KERNEL}") == []
+    assert check(f'void f() {{ g("C") }}\n{mangled}') == [(2, PLAIN)]

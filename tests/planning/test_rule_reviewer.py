@@ -23,6 +23,7 @@ from rocm_pipeline.lab.evidence import (
 from rocm_pipeline.planning.review import Review, Verdict
 from rocm_pipeline.planning.rule_reviewer import OperatorFacts, cross_review, final_review
 from rocm_pipeline.targets import library
+from rocm_pipeline.targets.spec import Case
 
 TARGET = library.load("row_softmax", Path("/nonexistent"))
 OPERATOR = OperatorFacts(Status.PASSED, "op-1", "")
@@ -54,6 +55,21 @@ def resources(**changes: Any) -> KernelResources:
     return KernelResources(**{**fields, **changes})
 
 
+def right(case: Case, origin: str, wave: int) -> CaseRecord:
+    return CaseRecord.model_validate(
+        {
+            "case": case,
+            "origin": origin,
+            "seed": 1,
+            "wave": wave,
+            "lane_order": "forward",
+            "status": Status.PASSED,
+            "max_absolute_error": 0.0,
+            "worst_ratio": 0.1,
+        }
+    )
+
+
 def evidence(source: str = "// a kernel", **changes: Any) -> Evidence:
     variants = list(TARGET.kernel_variants())
     judged = candidate(source)
@@ -78,30 +94,21 @@ def evidence(source: str = "// a kernel", **changes: Any) -> Evidence:
             for name in TARGET.architectures
         ),
         "cases": tuple(
-            CaseRecord.model_validate(
-                {
-                    "case": case,
-                    "origin": origin,
-                    "seed": 1,
-                    "wave": wave,
-                    "lane_order": "forward",
-                    "status": Status.PASSED,
-                    "max_absolute_error": 0.0,
-                    "worst_ratio": 0.1,
-                }
-            )
+            right(case, origin, wave)
             for case in variants
             for origin, wave in (("public", 32), ("held out", 64))
         ),
         "controls": (ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE),),
     }
     fields |= changes
+    timed = {e.case.name: e.case for e in fields.get("estimates", ())}
+    fields["cases"] += tuple(right(c, "timed", wave) for c in timed.values() for wave in (32, 64))
     scope = Scope(
         seed=1,
         architectures=tuple(record.architecture for record in fields["compiles"]),
         executions=len(fields["cases"]),
         controls=("zeros",),
-        timing_cases=tuple({e.case.name for e in fields.get("estimates", ())}),
+        timing_cases=tuple(timed),
     )
     return Evidence(scope=scope, **fields)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterRun
+from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 import rocm_pipeline
 from rocm_pipeline.home import Home
@@ -56,6 +57,20 @@ def test_what_the_project_asks_of_dagster_is_set(tmp_path: Path) -> None:
             "vae_decoder_block",
         }
     assert os.environ["DAGSTER_DISABLE_TELEMETRY"] == "1"
+
+
+def test_the_daemon_runs_one_target_at_a_time_and_another_beside_it(tmp_path: Path) -> None:
+    with prepare_instance(Home(tmp_path)) as instance:
+        queue = instance.get_concurrency_config().run_queue_config
+    assert queue is not None
+    assert queue.max_concurrent_runs == 2
+
+    def of(target: str) -> DagsterRun:
+        return DagsterRun("main_job", tags={"dagster/partition": target})
+
+    under_way = TagConcurrencyLimitsCounter(queue.tag_concurrency_limits, [of("row_softmax")])
+    assert under_way.is_blocked(of("row_softmax"))
+    assert not under_way.is_blocked(of("flash_attention"))
 
 
 def test_a_limit_that_someone_changed_stays(tmp_path: Path) -> None:

@@ -62,14 +62,15 @@ def _tried(note: RoundNote) -> Tried | None:
         schedule=schedule,
         status=note.status.value,
         findings=(*note.findings, *note.compile_errors.values()),
-        speedup=_speedup(note),
+        speedup=mean_speedup_of(note),
         bottleneck=mode(limits) if limits else None,
         spills=note.spills,
         occupancy=dict(note.occupancy),
     )
 
 
-def _speedup(note: RoundNote) -> float | None:
+def mean_speedup_of(note: RoundNote) -> float | None:
+    """Return the geometric middle over architectures; None unless each of them has a speed-up."""
     middles = [
         sqrt(estimate.speedup_low * estimate.speedup_high)
         for estimate in note.estimates

@@ -26,7 +26,7 @@ def refuse_address_arithmetic(function: Function) -> None:
             raise _refused(each)
         if numbers.isdisjoint(_OPERAND.findall(_operands(each))):
             continue
-        if _is_union(each, numbers):
+        if each.result and _is_union(each, numbers):
             numbers.add(each.result)
         elif not (_is_distance(each, numbers) or _is_alignment(each)):
             raise _refused(each)

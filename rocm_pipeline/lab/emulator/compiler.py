@@ -3,6 +3,7 @@
 import hashlib
 import platform
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
@@ -61,7 +62,7 @@ class CpuCompiler:
         }
         self._runtime = Path(str(files("rocm_pipeline.lab.emulator") / "runtime"))
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Hash of everything a build depends on beside the source: headers, runtime, compiler."""
         digest = hashlib.sha256(f"ziglang {version('ziglang')} {self._machine}".encode())

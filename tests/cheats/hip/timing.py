@@ -5,7 +5,7 @@ from tests.cheats.hip.honest import POLYNOMIAL, ROW_SUM, SCALE, SCALE_STRIDED, S
 from tests.cheats.hip.kernels import Kernel, edited, hip
 
 _WRONG = r"\d+ of \d+ elements are wrong"
-_AT_TIMED_SIZE = r"at .*n=(65536|32768)"
+_AT_TIMED_SIZE = r"at .*n=(1048576|32768)"
 _FEW_WRITTEN = rf"{_AT_TIMED_SIZE}.*wrote \d+% of the outputs"
 _KEPT = "writes to __device__ variables are not supported"
 _HOST = "host call: the harness allocates, launches and times"

@@ -22,12 +22,16 @@ from tests.cheats.python.catalogue import PLANTED
 from tests.cheats.python.operators import HONEST, Source, public
 from tests.cheats.python.planted import Planted
 from tests.conftest import RecordFigure
+from tests.scale import is_long
 
 _BATCH = 16
 
 BY_SOURCE = [planted for planted in PLANTED if planted.by_source]
-RUNNING = [planted for planted in PLANTED if planted.behind]
-TWINS = list(dict.fromkeys(planted.twin for planted in PLANTED))
+_ALL_RUNNING = [planted for planted in PLANTED if planted.behind]
+_FIRST_RUNNING = {p.running.number: p for p in reversed(_ALL_RUNNING) if not p.alone}
+RUNNING = _ALL_RUNNING if is_long() else list(_FIRST_RUNNING.values())[:_BATCH]
+"""Each start of PyTorch takes seconds, so that the short run has one batch of distinct numbers."""
+TWINS = list(dict.fromkeys(planted.twin for planted in PLANTED))[: None if is_long() else 6]
 
 
 def _batches(planted: list[Planted]) -> Iterator[list[Planted]]:

@@ -1,0 +1,90 @@
+"""When the controls let a target judge: each rule of `controls`, on made-up answers."""
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.lab import controls
+from rocm_pipeline.lab.controls import require_controls
+from rocm_pipeline.lab.evidence import ControlRecord, Status
+from rocm_pipeline.targets.dtypes import DType
+from tests.fakes.values import a_target
+
+TARGET = a_target()
+REJECTED = ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE)
+PASSED = ControlRecord(name="ones", rejected=False, status=Status.PASSED)
+
+
+def refusal(ask: Callable[[], None]) -> UserError:
+    with pytest.raises(UserError) as refused:
+        ask()
+    return refused.value
+
+
+def test_a_target_without_controls_judges_nothing() -> None:
+    words = str(refusal(lambda: require_controls(TARGET, ())))
+    assert "nothing shows that a wrong kernel is rejected" in words
+    assert "outputs of target row_softmax" in words
+
+
+def test_controls_that_were_all_rejected_are_enough() -> None:
+    require_controls(TARGET, (REJECTED,))
+    require_controls(TARGET, (REJECTED, REJECTED))
+
+
+def test_one_control_that_passes_is_too_many() -> None:
+    for records in ((PASSED,), (REJECTED, PASSED), (PASSED, REJECTED)):
+        words = str(refusal(lambda records=records: require_controls(TARGET, records)))
+        assert "the control 'ones' passes every public case" in words
+        assert "No tolerance tells it" in words
+
+
+def judged(*worst: tuple[Status, float]) -> Any:
+    found = tuple(controls._Worst("y", DType.FLOAT32, *each) for each in worst)
+    return controls._Judged("zeros", found)
+
+
+def test_every_output_and_type_must_reject_a_control() -> None:
+    wrong, right = (Status.WRONG_VALUE, 7.0), (Status.PASSED, 0.5)
+    assert judged(wrong, wrong).record == REJECTED
+    for worst in ((right,), (wrong, right), (right, wrong), ()):
+        record = judged(*worst).record
+        assert not record.rejected
+        assert record.status is Status.PASSED
+    assert [each.ratio for each in judged(wrong, right).passed] == [0.5]
+
+
+def question(expected: float) -> Any:
+    """Return a case of which this is the right answer, whatever is given."""
+    case = TARGET.public_cases[0]
+    tensors = controls._outputs(TARGET, case)
+    answer = {each.name: np.full(each.shape, expected) for each in tensors}
+    return controls._Question(case, tensors, {}, answer, {})
+
+
+def test_a_control_is_judged_by_its_worst_case() -> None:
+    """Zeros are right in the first case and wrong in the second; that is enough, in any order."""
+    zeros = controls._controls(TARGET)["zeros"]
+    right, wrong = question(0.0), question(5.0)
+    for order in ((right, wrong), (wrong, right)):
+        found = controls._judge("zeros", zeros, TARGET, order)
+        assert len(found.worst) == 1
+        assert found.worst[0].ratio > 1
+        assert found.record == REJECTED
+    assert not controls._judge("zeros", zeros, TARGET, [right]).record.rejected
+
+
+def test_where_a_control_does_not_apply_it_rejects_nothing() -> None:
+    never = controls._Control(controls._constant(0.0), lambda _tensor: False)
+    assert not controls._judge("zeros", never, TARGET, [question(5.0)]).record.rejected
+
+
+def test_what_cannot_be_compared_is_infinitely_wrong() -> None:
+    asked = question(5.0)
+    nan = controls._Control(controls._constant(float("nan")))
+    found = controls._compare(nan, asked.tensors[0], asked, TARGET.tolerance[DType.FLOAT32])
+    assert (found.status, found.ratio) == (Status.NONFINITE, float("inf"))
