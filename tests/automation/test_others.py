@@ -73,6 +73,8 @@ def test_a_run_of_the_same_target_is_told_once_and_waited_for(instance: DagsterI
         ("row_softmax", DagsterRunStatus.STARTED, GONE),
         ("row_softmax", DagsterRunStatus.CANCELING, GONE),
     ],
+    # the name of a process would differ between the workers of pytest
+    ids=["another target", "not started", "ended", "process gone", "cancelled, process gone"],
 )
 def test_what_does_not_write_the_target_is_not_waited_for(
     instance: DagsterInstance, target: str, status: DagsterRunStatus, process: str | None

@@ -219,6 +219,7 @@ def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
         command.run("flash_attention")
     assert stale() == {
         ("flash_attention", "kernel"),
+        ("flash_attention", "reproduction"),
         ("flash_attention", "benchmark"),
         ("flash_attention", "report"),
         ("flash_attention", "pull_request"),
