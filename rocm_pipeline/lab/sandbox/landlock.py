@@ -38,6 +38,8 @@ from rocm_pipeline.lab.sandbox.watch import (
 OLDEST = 6
 _CREATE_RULESET, _VERSION = 444, 1
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+# Resolved before a stage covers /tmp, where an environment and its links may lie.
+_PYTHON = os.path.realpath(sys.executable)
 _READABLE_NODES = ("/dev/zero", "/dev/random", "/dev/urandom")
 _WRITABLE_NODES = ("/dev/null",)
 
@@ -128,10 +130,9 @@ class LandlockMechanism:
             stack.callback(os.close, status_read)
             with os.fdopen(status_write, "wb"):
                 began = time.monotonic()
-                python = os.path.realpath(sys.executable)
                 process = start(
-                    python,
-                    [python, "-I", "-S", "-c", self._code, str(spec_fd), str(status_write)],
+                    _PYTHON,
+                    [_PYTHON, "-I", "-S", "-c", self._code, str(spec_fd), str(status_write)],
                     inherited=[spec_fd, status_write],
                 )
             stack.enter_context(process)
