@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,8 +136,12 @@ def test_with_the_repositorys_own_settings_it_does_run(
         ["checkout", "-f", "."],
         ["commit", "-m", "x"],
     ):
-        _git(repo, *command, check=False)
-    assert (tmp_path / "ran").exists()
+        # git sometimes waits for ever for a filter process that speaks no protocol: it has run then
+        with suppress(subprocess.TimeoutExpired):
+            _git(repo, *command, check=False)
+        if (tmp_path / "ran").exists():
+            return
+    pytest.fail("none of the commands ran the program")
 
 
 def test_a_git_folder_that_points_elsewhere_in_the_work_tree_is_made_anew(
