@@ -9,17 +9,17 @@ import pytest
 
 from rocm_pipeline.bundle.claims import Reproduction, Row
 from rocm_pipeline.bundle.contents import Bundle
-from rocm_pipeline.bundle.environment import Environment, environment
+from rocm_pipeline.bundle.environment import environment
 from rocm_pipeline.bundle.folder import write_folder
 from rocm_pipeline.bundle.manifest import baseline_of
 from rocm_pipeline.bundle.verify import verify
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.evidence import NO_DEVICE, Evidence
+from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
-from tests.fakes.values import a_candidate, a_passing_evidence, a_target
+from tests.fakes.values import a_candidate, a_passing_evidence, a_target, an_environment
 
 NAME = "small"
 Check = Callable[..., Reproduction]
@@ -92,22 +92,6 @@ def row(found: Reproduction, claim: str, *, about_baseline: bool = False) -> Row
     return one
 
 
-def somewhere() -> Environment:
-    """Return facts about some machine."""
-    return Environment(
-        version="1",
-        harness="d",
-        toolchain="e",
-        sandbox="bubblewrap",
-        device=NO_DEVICE,
-        python="3.11",
-        packages={"numpy": "2"},
-        system="Linux",
-        machine="x86_64",
-        cpu="some",
-    )
-
-
 @pytest.fixture
 def paper() -> Bundle:
     """A bundle whose evidence is made up: enough for what only reads files."""
@@ -118,5 +102,5 @@ def paper() -> Bundle:
         candidate=candidate,
         evidence=a_passing_evidence(target, candidate),
         baseline_evidence=a_passing_evidence(target, a_candidate(target), 1.0),
-        exported_by=somewhere(),
+        exported_by=an_environment(),
     )

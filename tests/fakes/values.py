@@ -145,19 +145,24 @@ def a_reproduction(
         status=evidence.status,
         tier=evidence.tier,
         bundle_sha256="0" * 64,
-        here=Environment(
-            version="1",
-            harness="d",
-            toolchain="e",
-            sandbox="bubblewrap",
-            device=NO_DEVICE,
-            python="3.11",
-            packages={"numpy": "2"},
-            system="Linux",
-            machine="x86_64",
-            cpu="some",
-        ),
+        here=an_environment(),
         rows=tuple(rows),
+    )
+
+
+def an_environment() -> Environment:
+    """Return facts about some machine."""
+    return Environment(
+        version="1",
+        harness="d",
+        toolchain="e",
+        sandbox="bubblewrap",
+        device=NO_DEVICE,
+        python="3.11",
+        packages={"numpy": "2"},
+        system="Linux",
+        machine="x86_64",
+        cpu="some",
     )
 
 
