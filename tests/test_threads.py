@@ -1,4 +1,4 @@
-"""A process of ours starts others by fork, so that libraries must not have threads of their own."""
+"""Libraries must have no threads of their own in a process of ours that something may fork."""
 
 import subprocess
 import sys

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from rocm_pipeline.lab.candidate import Candidate
@@ -174,11 +175,10 @@ class Harness:
             timing_cases=tuple(case.name for case in target.timing_cases),
         )
         draft = replace(draft, controls=controls, scope=scope)
-        cases = self._run_whole(candidate, target, builds, whole)
+        cases, sampled = self._execute(candidate, target, builds, whole, samples)
         wrong = [finding for record in cases for finding in record.findings]
         if wrong:
             return draft.stop(Tier.T1, _distinct(wrong), cases)
-        sampled = self._run_samples(candidate, target, builds, samples)
         cases += [run.record for run in sampled]
         wrong = [finding for run in sampled for finding in run.record.findings]
         if wrong:
@@ -206,33 +206,40 @@ class Harness:
             sandbox=draft.sandbox,
         )
 
-    def _run_whole(
+    def _execute(
         self,
         candidate: Candidate,
         target: Target,
         builds: Mapping[Wave, EmulatorBuild],
-        runs: Sequence["_WholeRun"],
-    ) -> list[CaseRecord]:
+        whole: Sequence["_WholeRun"],
+        samples: Sequence["_SampleRuns"],
+    ) -> tuple[list[CaseRecord], list[SampledRun]]:
+        """Execute everything in one pool; samples may be missing where a whole run went wrong.
+
+        Wrong kernels are mostly found by the public cases, so these come first. The samples, the
+        longest, are next and not last: the end of the pool would leave the other cores idle.
+        """
         runner = CaseRunner(target, candidate.launch_plan, self.emulator)
+        sampler = SampledRunner(target, candidate.launch_plan, self.emulator)
+        wrong = Event()
 
-        def execute(run: _WholeRun) -> tuple[CaseRecord, ...]:
-            build = builds[run.wave]
-            if run.twice:
-                return runner.run_twice(build, run.trial, run.wave)
-            return (runner.run(build, run.trial, run.wave, run.reverse),)
+        def execute(run: _WholeRun) -> Sequence[CaseRecord]:
+            records = run.execute(runner, builds)
+            if any(record.findings for record in records):
+                wrong.set()
+            return records
 
-        return [record for records in self._parallel(execute, runs) for record in records]
+        def sample(run: _SampleRuns) -> Sequence[SampledRun]:
+            return [] if wrong.is_set() else sampler.run(builds, run.trial, run.waves)
 
-    def _run_samples(
-        self,
-        candidate: Candidate,
-        target: Target,
-        builds: Mapping[Wave, EmulatorBuild],
-        runs: Sequence["_SampleRuns"],
-    ) -> list[SampledRun]:
-        runner = SampledRunner(target, candidate.launch_plan, self.emulator)
-        done = self._parallel(lambda run: runner.run(builds, run.trial, run.waves), runs)
-        return [each for executions in done for each in executions]
+        with ThreadPoolExecutor(self._workers) as pool:
+            public = [pool.submit(execute, run) for run in whole if run.trial.origin == "public"]
+            sampled = [pool.submit(sample, run) for run in samples]
+            others = [pool.submit(execute, run) for run in whole if run.trial.origin != "public"]
+        return (
+            [record for done in (*public, *others) for record in done.result()],
+            [run for done in sampled for run in done.result()],
+        )
 
     def _parallel(
         self, function: Callable[[_Item], _Result], items: Sequence[_Item]
@@ -253,6 +260,13 @@ class _WholeRun:
     @property
     def executions(self) -> int:
         return 2 if self.twice else 1
+
+    def execute(
+        self, runner: CaseRunner, builds: Mapping[Wave, EmulatorBuild]
+    ) -> Sequence[CaseRecord]:
+        if self.twice:
+            return runner.run_twice(builds[self.wave], self.trial, self.wave)
+        return [runner.run(builds[self.wave], self.trial, self.wave, self.reverse)]
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class ForgingSandbox(Sandbox):
         return self._real.identity
 
     def run(self, argv: Sequence[str], *, box: Path, **options: Any) -> Completed:
-        if not (box / "job.json").exists():
+        if not (box / "job.marshal").exists():
             return self._real.run(argv, box=box, **options)
         if not self.honest:
             self._completed = self._real.run(argv, box=box, **options)

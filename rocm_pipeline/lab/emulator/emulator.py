@@ -242,7 +242,7 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
         findings.append(_crashed(f"the emulator process ended with {completed.returncode}: {tail}"))
     if findings:
         return _failed(*findings)
-    if told is None or told.strip():
+    if told is None or told:
         return _failed(_crashed("the emulator process left findings that cannot be read"))
     try:
         changed = _changed(job, box)

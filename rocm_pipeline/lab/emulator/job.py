@@ -1,6 +1,6 @@
 """The files through which a run's parent and the driver in the sandbox talk."""
 
-import json
+import marshal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,15 +60,16 @@ class Job:
 
 
 def write_job(job: Job, runtime: bytes, box: Path) -> None:
-    """Put everything the driver reads into `box`."""
+    """Put everything the driver, which is run by this very interpreter, reads into `box`."""
     (box / "runtime.so").write_bytes(runtime)
     (box / "kernel.so").write_bytes(job.build.library)
     (box / "sites.bin").write_bytes(site_table(job.build.sites))
     with (box / "buffers.bin").open("wb") as file:
         for values in job.rounds:
             for name in job.buffers:
-                file.write(np.ascontiguousarray(values[name]).data)
-    (box / "job.json").write_text(json.dumps(_description(job)))
+                if _filled_with(values[name]) is None:
+                    file.write(np.ascontiguousarray(values[name]).data)
+    (box / "job.marshal").write_bytes(marshal.dumps(_description(job)))
 
 
 def split_outputs(job: Job, data: bytes) -> tuple[dict[str, Array], ...]:
@@ -76,19 +77,20 @@ def split_outputs(job: Job, data: bytes) -> tuple[dict[str, Array], ...]:
     size = job.output_bytes
     if len(data) != size * len(job.rounds):
         raise ValueError(f"outputs.bin has {len(data)} bytes instead of {size * len(job.rounds)}")
+    rounds = memoryview(data)
     return tuple(
-        _round_outputs(job, data[number * size : (number + 1) * size])
+        _round_outputs(job, rounds[number * size : (number + 1) * size])
         for number in range(len(job.rounds))
     )
 
 
-def _round_outputs(job: Job, data: bytes) -> dict[str, Array]:
+def _round_outputs(job: Job, data: memoryview) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     begin = 0
     for name in job.outputs:
         like = job.buffers[name]
         end = begin + like.nbytes
-        arrays[name] = np.frombuffer(data[begin:end], like.dtype).reshape(like.shape).copy()
+        arrays[name] = np.frombuffer(data[begin:end], like.dtype).reshape(like.shape)
         begin = end
     return arrays
 
@@ -113,7 +115,7 @@ def _description(job: Job) -> dict[str, object]:
         "reverse": int(job.reverse),
         # A sample of a large launch says nothing about races, and their record is large.
         "check_races": int(not any(job.samples)),
-        "rounds": len(job.rounds),
+        "rounds": [[_filled_with(values[name]) for name in job.buffers] for values in job.rounds],
         "skip_pages": job.skip_pages,
         "profile": job.profile,
         "buffers": [
@@ -133,6 +135,14 @@ def _description(job: Job) -> dict[str, object]:
             )
         ],
     }
+
+
+def _filled_with(array: Array) -> int | None:
+    """Return the byte that an array consists of, as fresh outputs do: those need no copies."""
+    raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    if raw.size == 0 or raw[0] != raw[-1] or not (raw == raw[0]).all():
+        return None
+    return int(raw[0])
 
 
 def _blocks(sample: BlockSample | None) -> dict[str, object]:

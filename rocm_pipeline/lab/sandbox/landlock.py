@@ -132,7 +132,7 @@ class LandlockMechanism:
                 began = time.monotonic()
                 process = start(
                     _PYTHON,
-                    [_PYTHON, "-I", "-S", "-c", self._code, str(spec_fd), str(status_write)],
+                    ["-I", "-S", "-c", self._code, str(spec_fd), str(status_write)],
                     inherited=[spec_fd, status_write],
                 )
             stack.enter_context(process)

@@ -92,7 +92,7 @@ def execute(
             began = time.monotonic()
             process = start(
                 bwrap,
-                ["bwrap", "--args", str(options_fd), "--", *ON_ANSWER, *argv],
+                ["--args", str(options_fd), "--", *ON_ANSWER, *argv],
                 uid=uid,
                 groups=groups,
                 inherited=[seccomp_fd, options_fd, status_write],

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
-from rocm_pipeline.lab.sandbox.model import Limits
+from rocm_pipeline.lab.sandbox.model import Limits, SandboxUnavailable
 
 READ_BYTES = 1 << 16
 DEATH_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
+_SETPRIV = "/usr/bin/setpriv"
 
 # The command reports first, and starts only when the harness answers: end of file means that
 # there is no harness. Between the two the harness fills the box and sets the run's group.
@@ -187,11 +188,13 @@ def start(
 ) -> "subprocess.Popen[bytes]":
     """Start a mechanism's own program, in a session of its own and with an empty environment.
 
-    As `uid` with nothing but `groups`; as we are when that is None.
+    As `uid` with nothing but `groups`; as we are when that is None. It is util-linux's setpriv that
+    changes the user: with `user=` of its own, subprocess would fork, which copies the page tables
+    of a process that holds large arrays, and runs OpenBLAS's handlers beside its threads.
     """
+    lead = [] if uid is None else _as_user(uid, groups)
     return subprocess.Popen(
-        argv,
-        executable=program,
+        [*lead, program, *argv],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -201,10 +204,18 @@ def start(
         umask=0o022,
         pass_fds=inherited,
         start_new_session=True,
-        user=uid,
-        group=uid,
-        extra_groups=None if uid is None else list(groups),
     )
+
+
+def _as_user(uid: int, groups: Sequence[int]) -> list[str]:
+    if not os.access(_SETPRIV, os.X_OK):
+        raise SandboxUnavailable(
+            f"{_SETPRIV} is missing, and root needs it to give up its rights",
+            where="sandbox",
+            fix="Install util-linux.",
+        )
+    kept = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
+    return [_SETPRIV, "--reuid", str(uid), "--regid", str(uid), *kept, "--"]
 
 
 @contextlib.contextmanager

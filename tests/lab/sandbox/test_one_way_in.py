@@ -22,6 +22,7 @@ STARTERS = {
     "cli.py": "replaces itself by dagster",
     "bundle/clean.py": "this program again, in a clean workspace",
     "automation/running.py": "Dagster's steps, which are ours, and the definitions to run",
+    "lab/emulator/job.py": "writes marshal for the driver in the sandbox, and reads none",
     "lab/reference.py": "the target author's reference, which is trusted (docs/safety.md)",
     "integration/operator_package/runtime.py": "part of the package for its user, not of this run",
 }

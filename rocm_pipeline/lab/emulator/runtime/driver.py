@@ -1,18 +1,21 @@
 """Runs one job in the sandbox: loads runtime and kernels, launches, writes what came out.
 
-Started by a bare interpreter (`-I -S`), so it imports the standard library only. It reads job.json
-and buffers.bin, and writes findings.txt (by the runtime, as things are found), outputs.bin,
-profile.bin and, last, result.json.
+Started by a bare interpreter (`-I -S`), so it imports the standard library only, and little of it:
+json, pathlib and typing take longer to import than many a job to run. It reads job.marshal and
+buffers.bin, and writes findings.txt (by the runtime, as things are found), outputs.bin, profile.bin
+and, last, result.json.
 """
 
-import contextlib
 import ctypes
-import json
+import marshal
 import os
-from pathlib import Path
-from typing import Any, BinaryIO
 
-Json = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from io import BufferedReader
+    from typing import Any, BinaryIO
+
+    Job = dict[str, Any]
 
 PAGE = 4096
 SITE_FIELDS = 8
@@ -23,12 +26,11 @@ SCALARS = {"int32": ctypes.c_int32, "float32": ctypes.c_float, "float64": ctypes
 class Emulator:
     """The runtime library and the kernel library, loaded for one job."""
 
-    def __init__(self, job: Json) -> None:
+    def __init__(self, job: "Job") -> None:
         self.job = job
         mode = os.RTLD_NOW | os.RTLD_GLOBAL
         # Kernels call its functions; musl has them in the C library itself.
-        with contextlib.suppress(OSError):
-            ctypes.CDLL("libm.so.6", mode=mode)
+        self.math = loaded("libm.so.6", mode)
         self.runtime = ctypes.CDLL("./runtime.so", mode=mode)
         self.runtime.hip_emulator_add_buffer.restype = ctypes.c_void_p
         self.runtime.hip_emulator_site_traffic.restype = ctypes.c_void_p
@@ -42,7 +44,7 @@ class Emulator:
         job, runtime = self.job, self.runtime
         findings = os.open("findings.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         runtime.hip_emulator_configure(findings, job["reverse"], job["check_races"])
-        self.sites = ctypes.create_string_buffer(Path("sites.bin").read_bytes())
+        self.sites = ctypes.create_string_buffer(contents("sites.bin"))
         objects = ctypes.addressof(ctypes.c_char.in_dll(self.kernels, "hip_emulator_objects"))
         ranges = (ctypes.c_void_p * 4).in_dll(self.kernels, "hip_emulator_module")
         runtime.hip_emulator_set_program(
@@ -66,21 +68,32 @@ class Emulator:
             for buffer in self.job["buffers"]
         ]
 
-    def changed_buffers(self, values: BinaryIO) -> list[int]:
-        """Numbers of the buffers to watch that no longer hold what `values` gave them."""
+    def changed_buffers(self, number: int, values: "BufferedReader") -> list[int]:
+        """Numbers of the buffers to watch that no longer hold what they held before a round."""
         changed: list[int] = []
-        for number, buffer in enumerate(self.job["buffers"]):
-            before = values.read(buffer["bytes"])
-            after = memory(self.addresses[number], len(before))
-            if buffer["watched"] and before != after.tobytes():
-                changed.append(number)
+        compare = ctypes.CDLL(None).memcmp
+        for buffer, (address, size, fill) in enumerate(self.contents_of(number)):
+            before = values.read(size) if fill is None else bytes([fill]) * size
+            if not self.job["buffers"][buffer]["watched"]:
+                continue
+            if compare(ctypes.c_void_p(address), before, ctypes.c_size_t(size)):
+                changed.append(buffer)
         return changed
 
-    def fill_buffers(self, values: BinaryIO) -> None:
-        for address, buffer in zip(self.addresses, self.job["buffers"], strict=True):
-            memory(address, buffer["bytes"])[:] = values.read(buffer["bytes"])
+    def fill_buffers(self, number: int, values: "BufferedReader") -> None:
+        """Give the buffers what they hold before a round."""
+        for address, size, fill in self.contents_of(number):
+            if fill is None:
+                values.readinto(memory(address, size))
+            else:
+                ctypes.memset(address, fill, size)
 
-    def launch(self, number: int, launch: Json, profile: BinaryIO | None) -> bool:
+    def contents_of(self, number: int) -> "list[tuple[int, int, int | None]]":
+        """Address and bytes of each buffer; and the byte that fills it, if one does."""
+        sizes = [buffer["bytes"] for buffer in self.job["buffers"]]
+        return list(zip(self.addresses, sizes, self.job["rounds"][number], strict=True))
+
+    def launch(self, number: int, launch: "Job", profile: "BinaryIO | None") -> bool:
         """Run one launch, or the blocks wanted of it; False when the checker stopped it."""
         self.choose_blocks(launch["spread_blocks"], [])
         if not self.start(number, launch):
@@ -101,7 +114,7 @@ class Emulator:
             ctypes.c_uint64(spread), self.listed, ctypes.c_uint64(len(listed))
         )
 
-    def start(self, number: int, launch: Json) -> bool:
+    def start(self, number: int, launch: "Job") -> bool:
         runtime = self.runtime
         values = [self.argument(kind, value) for kind, value in launch["arguments"]]
         pointers = [ctypes.cast(ctypes.pointer(value), ctypes.c_void_p) for value in values]
@@ -118,19 +131,19 @@ class Emulator:
         )
         return failed == 0
 
-    def run_plan(self, profile: BinaryIO | None) -> int:
+    def run_plan(self, profile: "BinaryIO | None") -> int:
         """Run the launches in order; return how many ran to their end."""
         for number, launch in enumerate(self.job["launches"]):
             if not self.launch(number, launch, profile):
                 return number
         return len(self.job["launches"])
 
-    def argument(self, kind: str, value: Any) -> Any:
+    def argument(self, kind: str, value: "Any") -> "Any":
         if kind == "buffer":
             return ctypes.c_void_p(self.addresses[value])
         return SCALARS[kind](value)
 
-    def counters(self) -> Any:
+    def counters(self) -> "Any":
         words = ctypes.c_uint64 * self.job["counters"]
         return words.in_dll(self.kernels, "hip_emulator_counters")
 
@@ -138,7 +151,7 @@ class Emulator:
         counters = self.counters()
         ctypes.memset(counters, 0, ctypes.sizeof(counters))
 
-    def write_profile(self, file: BinaryIO) -> None:
+    def write_profile(self, file: "BinaryIO") -> None:
         totals = (ctypes.c_uint64 * TOTALS)()
         self.runtime.hip_emulator_totals(totals)
         file.write(totals)
@@ -146,9 +159,22 @@ class Emulator:
         file.write(memory(self.runtime.hip_emulator_site_traffic(), size))
         file.write(self.counters())
 
-    def write_outputs(self, file: BinaryIO) -> None:
+    def write_outputs(self, file: "BinaryIO") -> None:
         for number in self.job["outputs"]:
             file.write(memory(self.addresses[number], self.job["buffers"][number]["bytes"]))
+
+
+def loaded(name: str, mode: int) -> "ctypes.CDLL | None":
+    """A library of the system, or None without it."""
+    try:
+        return ctypes.CDLL(name, mode=mode)
+    except OSError:
+        return None
+
+
+def contents(name: str) -> bytes:
+    with open(name, "rb") as file:
+        return file.read()
 
 
 def memory(address: int, size: int) -> memoryview:
@@ -156,7 +182,7 @@ def memory(address: int, size: int) -> memoryview:
 
 
 def main() -> None:
-    job = json.loads(Path("job.json").read_text())
+    job = marshal.loads(contents("job.marshal"))
     emulator = Emulator(job)
     done = 0
     changed: set[int] = set()
@@ -165,14 +191,15 @@ def main() -> None:
         open("outputs.bin", "wb") as outputs,
         open("profile.bin", "wb") as profile,
     ):
-        for _ in range(job["rounds"]):
+        for number in range(len(job["rounds"])):
             begin = values.tell()
-            emulator.fill_buffers(values)
+            emulator.fill_buffers(number, values)
             done += emulator.run_plan(profile if job["profile"] else None)
             emulator.write_outputs(outputs)
             values.seek(begin)
-            changed.update(emulator.changed_buffers(values))
-    Path("result.json").write_text(json.dumps({"launches": done, "changed": sorted(changed)}))
+            changed.update(emulator.changed_buffers(number, values))
+    with open("result.json", "w") as result:
+        result.write(f'{{"launches": {done}, "changed": {sorted(changed)}}}')
 
 
 if __name__ == "__main__":
