@@ -61,15 +61,16 @@ class Job:
 
 def write_job(job: Job, runtime: bytes, box: Path) -> None:
     """Put everything the driver, which is run by this very interpreter, reads into `box`."""
+    fills = [[_filled_with(values[name]) for name in job.buffers] for values in job.rounds]
     (box / "runtime.so").write_bytes(runtime)
     (box / "kernel.so").write_bytes(job.build.library)
     (box / "sites.bin").write_bytes(site_table(job.build.sites))
     with (box / "buffers.bin").open("wb") as file:
-        for values in job.rounds:
-            for name in job.buffers:
-                if _filled_with(values[name]) is None:
+        for values, filled in zip(job.rounds, fills, strict=True):
+            for name, fill in zip(job.buffers, filled, strict=True):
+                if fill is None:
                     file.write(np.ascontiguousarray(values[name]).data)
-    (box / "job.marshal").write_bytes(marshal.dumps(_description(job)))
+    (box / "job.marshal").write_bytes(marshal.dumps(_description(job, fills)))
 
 
 def split_outputs(job: Job, data: bytes) -> tuple[dict[str, Array], ...]:
@@ -106,7 +107,7 @@ def command() -> tuple[list[str], dict[str, Path]]:
     return [str(interpreter), "-I", "-S", _DRIVER], readonly
 
 
-def _description(job: Job) -> dict[str, object]:
+def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, object]:
     names = list(job.buffers)
     return {
         "sites": len(job.build.sites),
@@ -115,7 +116,7 @@ def _description(job: Job) -> dict[str, object]:
         "reverse": int(job.reverse),
         # A sample of a large launch says nothing about races, and their record is large.
         "check_races": int(not any(job.samples)),
-        "rounds": [[_filled_with(values[name]) for name in job.buffers] for values in job.rounds],
+        "rounds": fills,
         "skip_pages": job.skip_pages,
         "profile": job.profile,
         "buffers": [
@@ -140,7 +141,7 @@ def _description(job: Job) -> dict[str, object]:
 def _filled_with(array: Array) -> int | None:
     """Return the byte that an array consists of, as fresh outputs do: those need no copies."""
     raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    if raw.size == 0 or raw[0] != raw[-1] or not (raw == raw[0]).all():
+    if raw.size == 0 or raw[0] != raw[-1] or raw.min() != raw.max():
         return None
     return int(raw[0])
 
