@@ -26,7 +26,7 @@ from tests.fakes.code_location import HOLD
 
 ROOT = Path(rocm_pipeline.__file__).parents[1]
 LOCATION = "tests.fakes.code_location"
-SECONDS = 120.0
+SECONDS = 300.0
 Found = TypeVar("Found")
 
 

@@ -7,13 +7,14 @@ from rocm_pipeline.agents.schedules.model import Family, Schedule
 from rocm_pipeline.agents.schedules.search import schedules_of
 from rocm_pipeline.targets.library import load
 from rocm_pipeline.targets.spec import Target
+from tests.scale import scaled
 
 TARGETS = {
     "row_softmax": "row_softmax",
     "attention_forward": "flash_attention",
     "upsample_conv_silu": "vae_decoder_block",
 }
-SAMPLE = 30
+SAMPLE = scaled(short=12, long=30)
 
 
 def builtin(name: str) -> Target:
