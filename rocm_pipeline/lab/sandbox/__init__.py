@@ -1,6 +1,6 @@
 """Containment of agent-written code."""
 
-from rocm_pipeline.lab.sandbox.arrays import read_array
+from rocm_pipeline.lab.sandbox.arrays import plain_array, read_array
 from rocm_pipeline.lab.sandbox.boxes import temporary_box
 from rocm_pipeline.lab.sandbox.model import Completed, Limits, SandboxUnavailable
 from rocm_pipeline.lab.sandbox.results import ResultRefused, read_json, read_result
@@ -12,6 +12,7 @@ __all__ = [
     "ResultRefused",
     "Sandbox",
     "SandboxUnavailable",
+    "plain_array",
     "read_array",
     "read_json",
     "read_result",

@@ -17,12 +17,16 @@ _LONGEST_HEADER = 10_000
 
 
 def read_array(box: Path, name: str, limit: int) -> Array:
-    """Return the array in the `.npy` file `name` of `box`; raises ResultRefused.
+    """Return the array in the `.npy` file `name` of `box`; raises ResultRefused."""
+    return plain_array(read_result(box, name, limit), name)
+
+
+def plain_array(content: bytes, name: str) -> Array:
+    """Return the array that the `.npy` file `name` of this content holds; raises ResultRefused.
 
     Numbers only. `numpy.load` also reads archives and allocates what a header claims before it
     looks for the data; here the file must hold exactly what its header says.
     """
-    content = read_result(box, name, limit)
     file = BytesIO(content)
     try:
         if np.lib.format.read_magic(file) != _VERSION:

@@ -1,8 +1,9 @@
 """The second mechanism, where no user namespace can be made: Landlock, seccomp, resource limits.
 
-It hides less than bubblewrap: names and sizes of files can be seen (not their content), and the
-box lies on the disk, its size watched from outside. Needs Landlock 6 (Linux 6.12), the first that
-holds back signals.
+The box lies on the disk, its size watched from outside. When root starts it, the run gets a file
+system of its own, made by mounts, as in bubblewrap. For anyone else everything stays at its real
+path, and names and sizes of the machine's files can be seen (not their content). Needs Landlock 6
+(Linux 6.12), the first that holds back signals.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from pathlib import Path
 from rocm_pipeline.lab.sandbox import cgroups, devices, profile, seccomp, usage
 from rocm_pipeline.lab.sandbox.boxes import temporary_box
 from rocm_pipeline.lab.sandbox.job import Job
-from rocm_pipeline.lab.sandbox.staging import fresh_uid, within_reach
+from rocm_pipeline.lab.sandbox.staging import fresh_uid, sandbox_uid, within_reach
 from rocm_pipeline.lab.sandbox.transfer import Transfer
 from rocm_pipeline.lab.sandbox.watch import (
     DEATH_SECONDS,
@@ -54,7 +55,7 @@ def landlock_version() -> int:
 
 @dataclass(frozen=True)
 class Places:
-    """Where things stand for a run that has no file system view of its own."""
+    """Where things stand for a run."""
 
     real: Mapping[str, str]
     """What a run inside bubblewrap would see, to the path that it has here."""
@@ -80,15 +81,18 @@ class LandlockMechanism:
 
     name = "landlock"
 
-    def __init__(self, tree: cgroups.Tree | None) -> None:
+    def __init__(self, tree: cgroups.Tree | None, *, own_files: bool = True) -> None:
+        """`own_files`: give runs a file system of their own where that can be done, as root."""
+        self._own_files = own_files and sandbox_uid() is not None
         self._tree = tree
         self._seccomp = seccomp.program(platform.machine(), namespaces=False)
         self._code = _LAUNCHER.read_text(encoding="utf-8")
 
     @property
     def identity(self) -> str:
-        """E.g. `landlock 7 + seccomp + no cgroup`."""
-        walls = [f"landlock {landlock_version()}", "seccomp"]
+        """E.g. `landlock 7 + own files + seccomp + no cgroup`."""
+        files = ["own files"] if self._own_files else []
+        walls = [f"landlock {landlock_version()}", *files, "seccomp"]
         return " + ".join([*walls, self._tree.identity if self._tree else "no cgroup"])
 
     def execute(self, job: Job) -> Outcome:
@@ -96,7 +100,7 @@ class LandlockMechanism:
         uid = fresh_uid()
         with contextlib.ExitStack() as stack:
             work = stack.enter_context(temporary_box())
-            for name in ("box", "tmp"):
+            for name in ("box", "tmp", "root"):
                 (work / name).mkdir()
             if uid is not None:
                 for folder in (work, work / "box", work / "tmp"):
@@ -113,18 +117,19 @@ class LandlockMechanism:
         self, job: Job, reachable: Sequence[str], uid: int | None, group: cgroups.Group | None
     ) -> Outcome:
         work, outside, *readonly = reachable
-        places = Places(
-            {
-                profile.BOX: f"{work}/box",
-                "/tmp": f"{work}/tmp",
-                **dict(zip(job.readonly, readonly, strict=True)),
-            }
-        )
+        real = {
+            profile.BOX: f"{work}/box",
+            "/tmp": f"{work}/tmp",
+            **dict(zip(job.readonly, readonly, strict=True)),
+        }
+        places = Places({place: place for place in real} if self._own_files else real)
         with contextlib.ExitStack() as stack:
             box = os.open(f"{work}/box", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, box)
             transfer = Transfer(Path(outside), uid, job.limits)
             spec = self._spec(job, places, uid)
+            if self._own_files:
+                spec |= {"root": f"{work}/root", "view": _view(job, real)}
             spec_fd = stack.enter_context(memory_file(json.dumps(spec).encode()))
             status_read, status_write = os.pipe()
             stack.callback(os.close, status_read)
@@ -158,8 +163,7 @@ class LandlockMechanism:
             )
 
     def _spec(self, job: Job, places: Places, uid: int | None) -> dict[str, object]:
-        """What the launcher is told: every path here is a real one."""
-        folders = [folder for folder in ("/usr", *profile.SYSTEM_FOLDERS) if os.path.isdir(folder)]
+        """What the launcher is told: every path here is one that the run has."""
         variables = {**profile.ENVIRONMENT, **job.environment}
         translated = {name: places.translated(value) for name, value in variables.items()}
         argv = [*ON_ANSWER, *map(places.translated, job.argv)]
@@ -179,12 +183,12 @@ class LandlockMechanism:
             "groups": devices.groups(job.devices.values()),
             "limits": limits,
             "read": [
-                *folders,
+                *_system_folders(),
                 *(real for place, real in places.real.items() if place not in written),
                 *_READABLE_NODES,
             ],
             "write": [*(places.real[place] for place in sorted(written)), *_WRITABLE_NODES],
-            "device": [str(source) for source in job.devices.values()],
+            "device": [*map(str, job.devices if self._own_files else job.devices.values())],
             "seccomp": self._seccomp.hex(),
         }
 
@@ -206,6 +210,17 @@ class _LandlockWatch(Watch):
         except subprocess.TimeoutExpired as error:
             self.process.kill()
             raise RuntimeError(f"a sandbox outlived its end by {DEATH_SECONDS} s") from error
+
+
+def _system_folders() -> list[str]:
+    return [folder for folder in ("/usr", *profile.SYSTEM_FOLDERS) if os.path.isdir(folder)]
+
+
+def _view(job: Job, real: Mapping[str, str]) -> dict[str, str]:
+    """Everything that a run sees where it has a file system of its own, to where it lies."""
+    same = (*_system_folders(), *_READABLE_NODES, *_WRITABLE_NODES)
+    nodes = {place: str(source) for place, source in job.devices.items()}
+    return {**{path: path for path in same}, **nodes, **real}
 
 
 def _own_threads() -> int:

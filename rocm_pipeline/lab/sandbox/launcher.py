@@ -35,6 +35,12 @@ FOR_FILES = EXECUTE | DEVICE
 TCP_BIND_AND_CONNECT = 3
 ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
+CLONE_NEWNS = 0x00020000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
+# Of the machine's processes it shows this user's alone, and no settings of the kernel.
+PROCESSES = "hidepid=2,subset=pid"
+
 Spec = dict[str, Any]
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -83,9 +89,48 @@ def fence() -> None:
     raise RuntimeError("this kernel's Landlock does not hold back signals")
 
 
+def mount(source: str, place: str, kind: "str | None", flags: int, options: str = "") -> None:
+    texts = [text.encode() if text else None for text in (source, place, kind, options)]
+    result = libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3])
+    checked(result, f"mount {place or source}")
+
+
+def show(source: str, place: str, flags: int) -> None:
+    """Let `source` be seen at `place` as well; a link becomes the same link."""
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    if os.path.islink(source):
+        os.symlink(os.readlink(source), place)
+        return
+    if os.path.isdir(source):
+        os.makedirs(place, exist_ok=True)
+    else:
+        os.close(os.open(place, os.O_CREAT | os.O_CLOEXEC))
+    mount(source, place, None, MS_BIND | MS_REC)
+    mount("", place, None, MS_REMOUNT | MS_BIND | flags)
+
+
+def leave_the_machine(root: str, view: "dict[str, str]", written: "list[str]") -> None:
+    """Enter a file system, made at `root`, that holds `view` (places to sources) and no more."""
+    checked(libc.unshare(CLONE_NEWNS), "unshare")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("none", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k")
+    # a place inside another comes after it
+    for place in sorted(view):
+        show(view[place], root + place, MS_NOSUID | (0 if place in written else MS_RDONLY))
+    os.mkdir(f"{root}/proc")
+    mount("proc", f"{root}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, PROCESSES)
+    mount("", root, None, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_RDONLY)
+    os.chdir(root)
+    # pivot_root would not work where the machine's root is an initramfs
+    mount(".", "/", None, MS_MOVE)
+    os.chroot(".")
+
+
 def become(spec: Spec) -> None:
     """Give up everything, in the only order in which each step is still allowed."""
     os.setsid()
+    if "view" in spec:
+        leave_the_machine(spec["root"], spec["view"], spec["write"])
     os.chdir(spec["folder"])
     for name, value in spec["limits"].items():
         which = getattr(resource, f"RLIMIT_{name.upper()}")

@@ -28,6 +28,8 @@ ERRNO = 0x00050000
 # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}; clone() cannot make a time namespace.
 NAMESPACE_FLAGS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x70000000
 AF_UNIX = 1
+SOCK_STREAM, SOCK_SEQPACKET = 1, 5
+SOCK_TYPE_MASK = 0xF
 TIOCSTI = 0x5412  # types into the controlling terminal
 TIOCLINUX = 0x541C  # pastes into a virtual console
 
@@ -35,6 +37,7 @@ _LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
 _EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 _AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 _ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
 _RETURN = 0x06  # BPF_RET | BPF_K
 
 # Offsets in struct seccomp_data; an argument's low word, both machine types being little-endian.
@@ -46,9 +49,9 @@ _Instruction = tuple[int, int, int, int]
 def program(machine: str, *, namespaces: bool = True) -> bytes:
     """The filter for `machine` (`platform.machine()`), as an array of `struct sock_filter`.
 
-    Without `namespaces` it also refuses what they would keep apart: sockets by name, System V
-    IPC, the scheduling and limits of other processes, and changes of a file's attributes by path,
-    which Landlock does not judge.
+    Without `namespaces` it also refuses what they would keep apart: sockets by name and any that
+    could send to a name, System V IPC, the scheduling and limits of other processes, and changes
+    of a file's attributes by path, which Landlock does not judge.
 
     Raises SandboxUnavailable for a machine type without a table.
     """
@@ -95,7 +98,20 @@ def program(machine: str, *, namespaces: bool = True) -> bytes:
             *(_load(_argument(1) + 4), (_EQUAL, 1, 0, 0), _answer(refuse)),
             _answer(ALLOW),
         ]
-        checks |= {"prlimit64": own, "sched_setaffinity": own, "utimensat": by_descriptor}
+        # a datagram socket sends to any address, though it is one of a pair
+        to_each_other = [
+            *(_load(_argument(0)), (_EQUAL, 1, 0, AF_UNIX), _answer(refuse)),
+            *(_load(_argument(1)), (_AND, 0, 0, SOCK_TYPE_MASK)),
+            *_when(_EQUAL, SOCK_STREAM, ALLOW),
+            *_when(_EQUAL, SOCK_SEQPACKET, ALLOW),
+            _answer(refuse),
+        ]
+        checks |= {
+            "socketpair": to_each_other,
+            "prlimit64": own,
+            "sched_setaffinity": own,
+            "utimensat": by_descriptor,
+        }
     for name, check in checks.items():
         number = _number(FILTERED_BY_ARGUMENT[name], machine)
         code += [(_EQUAL, 0, len(check), number), *check]

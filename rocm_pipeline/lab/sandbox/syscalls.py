@@ -44,6 +44,7 @@ _MOUNTS_AND_NAMESPACES = {
     "fsmount": Numbers(432, 432),
     "fsopen": Numbers(430, 430),
     "fspick": Numbers(433, 433),
+    "listmount": Numbers(458, 458),
     "mount": Numbers(165, 40),
     "mount_setattr": Numbers(442, 442),
     "move_mount": Numbers(429, 429),
@@ -52,6 +53,7 @@ _MOUNTS_AND_NAMESPACES = {
     "open_tree": Numbers(428, 428),
     "pivot_root": Numbers(155, 41),
     "setns": Numbers(308, 268),
+    "statmount": Numbers(457, 457),
     "umount2": Numbers(166, 39),
     "unshare": Numbers(272, 97),
 }
@@ -146,4 +148,9 @@ _ATTRIBUTES_BY_PATH = {
     "utimes": Numbers(235, None),
 }
 
-SHARED = _IPC | _SCHEDULING | _ATTRIBUTES_BY_PATH
+_SOCKETS_BY_NAME = {
+    "bind": Numbers(49, 200),
+    "connect": Numbers(42, 203),
+}
+
+SHARED = _IPC | _SCHEDULING | _ATTRIBUTES_BY_PATH | _SOCKETS_BY_NAME

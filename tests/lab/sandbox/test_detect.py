@@ -13,6 +13,7 @@ from rocm_pipeline.lab.sandbox import sandbox as detection
 from rocm_pipeline.lab.sandbox.bubblewrap import BubblewrapMechanism
 from rocm_pipeline.lab.sandbox.detect import Bubblewrap, find_bubblewraps
 from rocm_pipeline.lab.sandbox.hints import what_to_enable
+from rocm_pipeline.lab.sandbox.job import Job
 from rocm_pipeline.lab.sandbox.landlock import LandlockMechanism
 from rocm_pipeline.lab.sandbox.sandbox import complaints_about
 from rocm_pipeline.lab.sandbox.self_check import bubblewrap_failures
@@ -130,7 +131,42 @@ def test_a_weaker_landlock_fails_its_self_check(
         return {**honest(*arguments), **weaker}  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(LandlockMechanism, "_spec", weakened)
+    # with files of its own, a run has nothing to read or to write even where all is permitted
+    assert complaint in complaints_about(LandlockMechanism(None, own_files=False))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a run files of its own")
+@pytest.mark.parametrize(
+    ("shown", "complaint"),
+    [("/etc", "names of the machine can be seen"), ("/sys", "names of the machine can be seen")],
+)
+def test_files_of_its_own_among_which_are_the_machines_fail_the_self_check(
+    monkeypatch: pytest.MonkeyPatch, shown: str, complaint: str
+) -> None:
+    honest = landlock._view  # pyright: ignore[reportPrivateUsage]
+
+    def wider(job: Job, real: Mapping[str, str]) -> dict[str, str]:
+        return {**honest(job, real), shown: shown}
+
+    monkeypatch.setattr(landlock, "_view", wider)
     assert complaint in complaints_about(LandlockMechanism(None))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a run files of its own")
+def test_only_what_was_given_exists_for_a_run_of_root_s_landlock(tmp_path: Path, box: Path) -> None:
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "file").write_text("content")
+    (tmp_path / "secret").write_text("secret")
+    readonly = {"/input": tmp_path / "input", "/input/file": tmp_path / "input" / "file"}
+    words = " ".join([str(tmp_path), "/input/file", "/etc", "/proc/1", "/box", "/tmp", "/dev/null"])
+    done = Sandbox(LandlockMechanism(None)).run(
+        ["/bin/sh", "-c", f"stat -c %n {words}; cat /input/file; echo x > /input/file"],
+        box=box,
+        readonly=readonly,
+    )
+    assert done.stdout.split() == ["/input/file", "/box", "/tmp", "/dev/null", "content"]
+    assert "Read-only file system" in done.stderr
+    assert (tmp_path / "input" / "file").read_text() == "content"
 
 
 def test_landlock_that_does_not_hold_back_signals_is_not_used(

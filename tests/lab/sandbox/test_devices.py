@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from rocm_pipeline.lab.sandbox import Sandbox, devices
-from rocm_pipeline.lab.sandbox.sandbox import complaints_about, mechanisms
+from rocm_pipeline.lab.sandbox import Sandbox, cgroups, devices
+from rocm_pipeline.lab.sandbox.landlock import LandlockMechanism
+from rocm_pipeline.lab.sandbox.sandbox import complaints_about
 
 LIST = "find /dev -mindepth 1 -not -path '/dev/fd/*' | sort; echo x > /dev/kfd && echo written"
 
@@ -25,13 +26,21 @@ def test_a_run_sees_the_gpu_nodes_that_it_was_given_and_no_other(
     assert set(before) <= {f"/dev/{name}" for name in (*always.split(), "console")}
 
 
-def test_landlock_opens_the_nodes_that_it_was_given_and_no_other(box: Path) -> None:
-    mechanism = next(each for each in mechanisms() if each.name == "landlock")
+@pytest.mark.parametrize("own_files", [True, False])
+def test_landlock_opens_the_nodes_that_it_was_given_and_no_other(
+    box: Path, own_files: bool
+) -> None:
+    mechanism = LandlockMechanism(cgroups.usable(), own_files=own_files)
     assert complaints_about(mechanism) == []
-    command = ["/bin/sh", "-c", "head -c 1 /dev/full > /dev/null && echo opened"]
+    # /dev/full stands in for the node of a GPU; it can only be elsewhere in files of one's own
+    node = "/dev/kfd" if "own files" in mechanism.identity else "/dev/full"
+    reading = f"head -c 1 {node} > /dev/null && echo opened"
+    writing = f"dd if=/dev/zero of={node} count=1 conv=notrunc 2>&1 | grep -o 'No space'"
+    command = ["/bin/sh", "-c", f"{reading}; {writing}"]
     assert Sandbox(mechanism).run(command, box=box).stdout == ""
     given = {"/dev/kfd": Path("/dev/full")}
-    assert Sandbox(mechanism).run(command, box=box, devices=given).stdout == "opened\n"
+    done = Sandbox(mechanism).run(command, box=box, devices=given)
+    assert done.stdout == "opened\nNo space\n", done.stderr
 
 
 @pytest.mark.parametrize("place", ["/dev/sda", "/dev/kfd/x", "/dev/dri/card0", "/dev/mem", "/x"])

@@ -131,6 +131,42 @@ def test_the_walk_finds_a_way_out(source: str) -> None:
     assert ways_out(source)
 
 
+def test_nothing_unpacks_an_archive() -> None:
+    """A member's name can lead out of any folder; what is never unpacked cannot."""
+    for name in _modules():
+        source = (ROOT / name).read_text(encoding="utf-8")
+        assert not unpackers(source), f"{name} reads archives"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import zipfile",
+        "from tarfile import open",
+        "import shutil\nshutil.unpack_archive('x')",
+        "import numpy as np\nnp.load('x')",
+    ],
+)
+def test_the_walk_finds_what_unpacks(source: str) -> None:
+    assert unpackers(source)
+
+
+def unpackers(source: str) -> set[str]:
+    """What in this module could read an archive; `numpy.load` takes one for an array."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & {"zipfile", "tarfile", "zipimport"}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} & {"zipfile", "tarfile", "zipimport"}
+        elif isinstance(node, ast.Attribute) and node.attr == "unpack_archive":
+            found.add(node.attr)
+        elif isinstance(node, ast.Attribute) and node.attr == "load":
+            is_numpy = isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy")
+            found |= {"numpy.load"} if is_numpy else set()
+    return found
+
+
 def test_the_programs_for_the_inside_are_not_imported_outside() -> None:
     packages = tuple(f"rocm_pipeline.{folder.strip('/').replace('/', '.')}" for folder in INSIDE)
     for name in _modules():

@@ -34,6 +34,8 @@ def answer(
         at += 1
         if operation == 0x20:
             register = struct.unpack_from("=I", data, operand)[0]
+        elif operation == 0x54:
+            register &= operand
         elif operation == 0x06:
             return operand
         else:
@@ -141,7 +143,12 @@ def test_without_namespaces_more_is_refused(machine: str) -> None:
             assert answer(machine, number, namespaces=False) == EPERM
     unix = 1
     assert alone("socket", unix) == EPERM
-    assert alone("socketpair", unix) == ALLOW
+    stream, datagram, raw, sequence, cloexec, nonblock = 1, 2, 3, 5, 0o2000000, 0o4000
+    for flags in (0, cloexec, cloexec | nonblock):
+        for kind in (stream, sequence):
+            assert alone("socketpair", unix, kind | flags) == ALLOW
+        for kind in (0, datagram, raw, 10):
+            assert alone("socketpair", unix, kind | flags) == EPERM
     for name in ("prlimit64", "sched_setaffinity"):
         assert alone(name, 0) == ALLOW
         assert alone(name, 1234) == EPERM

@@ -1,7 +1,7 @@
 """Attacks by source text: on the compiler while it compiles, on Python while it starts."""
 
 from rocm_pipeline.lab.sandbox import Limits
-from tests.lab.sandbox.attacks.model import Attack
+from tests.lab.sandbox.attacks.model import METADATA, Attack
 
 _COMPILE = """
 def compiled(source, *options):
@@ -56,6 +56,8 @@ ATTACKS = (
     _leaks("#include by <>", "'#include <' + A['secret'] + '>'", "-E"),
     _leaks("#include by climbing", "'#include \"' + '../' * 40 + A['secret'][1:] + '\"'", "-E"),
     _leaks("#include by macro", "'#define P \"' + A['secret'] + '\"\\n#include P'", "-E"),
+    _leaks("#include_next of a secret", "'#include_next \"' + A['secret'] + '\"'", "-E"),
+    _leaks("#import of a secret", "'#import \"' + A['secret'] + '\"'", "-E"),
     _leaks(
         "#embed of a secret",
         "'const char s[] = {\\n#embed \"' + A['secret'] + '\"\\n};'",
@@ -69,6 +71,25 @@ ATTACKS = (
     Attack(
         "__has_include as a probe",
         _COMPILE + "probe = '#if !__has_include(\"' + A['secret'] + '\")\\n#error\\n#endif'\n"
+        "status, _ = compiled(probe, '-E')\n"
+        "if status == 0: worked()",
+    ),
+    Attack(
+        "__has_include_next as a probe",
+        _COMPILE + "probe = '#if !__has_include_next(\"' + A['secret'] + '\")\\n#error\\n#endif'\n"
+        "status, _ = compiled(probe, '-E')\n"
+        "if status == 0: worked()",
+    ),
+    Attack(
+        "__has_embed as a probe",
+        _COMPILE + "probe = '#if !__has_embed(\"' + A['secret'] + '\")\\n#error\\n#endif'\n"
+        "status, _ = compiled(probe, '-E', '-std=c23')\n"
+        "if status == 0: worked()",
+        holds_not=METADATA,
+    ),
+    Attack(
+        "#pragma dependency as a probe",
+        _COMPILE + "probe = '#pragma GCC dependency \"' + A['secret'] + '\"'\n"
         "status, _ = compiled(probe, '-E')\n"
         "if status == 0: worked()",
     ),

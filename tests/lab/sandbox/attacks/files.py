@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,27 @@ def _load_plainly(box: Path) -> object:
     return np.load(box / "out", allow_pickle=True)
 
 
+def _unpack_plainly(box: Path) -> object:
+    """Write each member where its name says; return the first that lands elsewhere."""
+    target = box / "unpacked"
+    target.mkdir(exist_ok=True)
+    with zipfile.ZipFile(box / "out") as archive:
+        for name in archive.namelist():
+            path = target / name
+            path.write_bytes(archive.read(name))
+            if not path.resolve().is_relative_to(target):
+                path.unlink()
+                return path
+    return None
+
+
+def _load_members(box: Path) -> object:
+    """Take the names in an `.npz` for names of files, as a reader of several outputs may."""
+    with np.load(box / "out", allow_pickle=False) as members:
+        names = [name for name in members if not (box / name).resolve().is_relative_to(box)]
+        return members[names[0]] if names else None
+
+
 @dataclass(frozen=True)
 class FileAttack:
     """`code` makes `out`; `read` must refuse it, `careless` would have taken it."""
@@ -70,7 +93,28 @@ _NPY = (
     " + header + data)\n"
 )
 
+_ZIP = (
+    "import zipfile\n"
+    "with zipfile.ZipFile('out', 'w') as archive: archive.writestr({name}, {content})"
+)
+_ARRAY = "bytes.fromhex({content!r})"
+
+
+def _slips() -> Iterator["FileAttack"]:
+    """Names that lead out of the folder an archive is unpacked in, by climbing or by root."""
+    file = BytesIO()
+    np.save(file, np.zeros(8, np.float32))
+    array = _ARRAY.format(content=file.getvalue().hex())
+    absolute = "A['public'] + '/planted-by-archive{end}'"
+    for how, name in (("climbing", "'../planted{end}'"), ("absolute", absolute)):
+        packed = _ZIP.format(name=name.format(end=""), content="'x'")
+        arrays = _ZIP.format(name=name.format(end=".npy"), content=array)
+        yield FileAttack(f"archive with a {how} name", packed, _array, _unpack_plainly)
+        yield FileAttack(f"arrays with a {how} name", arrays, _array, _load_members)
+
+
 ATTACKS = (
+    *_slips(),
     FileAttack("link to a secret", "os.symlink(A['secret'], 'out')", _plain(), _read_plainly),
     FileAttack(
         "folder that is a link",

@@ -30,6 +30,8 @@ ATTACKS = (
     refused_call("mount", "165, 0, 0, 0, 0, 0"),
     refused_call("new mount interface", "430, 0, 0"),
     refused_call("open_tree", "428, -1, 0, 0"),
+    refused_call("list of mounts", "458, 0, 0, 0, 0"),
+    refused_call("what is mounted", "457, 0, 0, 0, 0"),
     refused_call("pivot_root", "155, 0, 0"),
     refused_call("chroot", "161, 0"),
     refused_call("swapping", "167, 0, 0"),

@@ -7,6 +7,10 @@ from rocm_pipeline.lab.sandbox import Limits
 
 WORKED = "WORKED"
 
+METADATA = {
+    "landlock without root": "Landlock does not judge stat(): names, sizes and owners can be seen"
+}
+
 PRELUDE = """
 import ctypes, errno, glob, json, mmap, os, resource, signal, socket, struct, subprocess, sys, time
 A = json.loads(sys.argv[1])

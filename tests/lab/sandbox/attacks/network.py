@@ -2,7 +2,45 @@
 
 from tests.lab.sandbox.attacks.model import Attack, refused_call
 
+_CONNECTED = """
+s = socket.socket(socket.AF_UNIX); s.settimeout(3)
+s.connect(A['giver'][{kind!r}])
+"""
+
+
+def _taken(kind: str) -> Attack:
+    """Get an open file from a listener outside: it is readable, whatever paths are closed."""
+    return Attack(
+        f"descriptor from a listener ({kind})",
+        _CONNECTED.format(kind=kind) + "_, given, _, _ = socket.recv_fds(s, 1, 1)\n"
+        "if A['canary'].encode() in os.pread(given[0], 200, 0): worked()",
+    )
+
+
+def _given(kind: str) -> Attack:
+    """Hand the box to a listener outside, which could then read and fill it at any time."""
+    return Attack(
+        f"descriptor to a listener ({kind})",
+        _CONNECTED.format(kind=kind) + "s.recv(1)\n"
+        "socket.send_fds(s, [b'x'], [os.open('.', os.O_RDONLY)])\n"
+        "if s.recv(3) == b'got': worked()",
+    )
+
+
+def _posted(kind: str, type: str) -> Attack:
+    """A pair of datagram sockets needs no socket(), and each end can send to any address."""
+    return Attack(
+        f"descriptor by datagram of a pair ({kind}, {type})",
+        f"s, _ = socket.socketpair(socket.AF_UNIX, socket.{type})\n"
+        "rights = struct.pack('i', os.open('.', os.O_RDONLY))\n"
+        "message = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]\n"
+        f"if s.sendmsg([b'x'], message, 0, A['datagrams'][{kind!r}]): worked()",
+    )
+
+
 ATTACKS = (
+    *(attack(kind) for attack in (_taken, _given) for kind in ("abstract", "path")),
+    *(_posted(kind, type) for kind in ("abstract", "path") for type in ("SOCK_DGRAM", "SOCK_RAW")),
     Attack("TCP to loopback", "socket.create_connection(('127.0.0.1', A['tcp']), 3); worked()"),
     Attack("TCP over IPv6", "socket.create_connection(('::1', A['tcp6']), 3); worked()"),
     Attack(

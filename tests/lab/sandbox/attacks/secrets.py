@@ -1,8 +1,6 @@
 """Reading what the harness, the user and the machine hold."""
 
-from tests.lab.sandbox.attacks.model import Attack
-
-_METADATA = {"landlock": "Landlock does not judge stat(): names, sizes and owners can be seen"}
+from tests.lab.sandbox.attacks.model import METADATA, Attack
 
 ATTACKS = (
     Attack("own environment", "if A['canary'] in str(os.environ): worked()"),
@@ -23,7 +21,7 @@ ATTACKS = (
     Attack("file of the user", "if A['canary'] in open(A['secret']).read(): worked()"),
     Attack("password file", "if 'root:' in open('/etc/passwd').read(): worked()"),
     Attack("listing of a folder", "if os.listdir(os.path.dirname(A['secret'])): worked()"),
-    Attack("size of a file", "if os.stat(A['secret']).st_size: worked()", holds_not=_METADATA),
+    Attack("size of a file", "if os.stat(A['secret']).st_size: worked()", holds_not=METADATA),
     Attack(
         "through the root of a process",
         "if open(f\"/proc/{A['victim']}/root{A['secret']}\").read(): worked()",

@@ -84,12 +84,46 @@ def _listeners(stack: contextlib.ExitStack, folder: Path) -> dict[str, object]:
         server.listen()
     (folder / "socket").chmod(0o777)
     return {
+        **_givers(stack, folder),
         "tcp": tcp.getsockname()[1],
         "tcp6": tcp6.getsockname()[1],
         "udp": udp.getsockname()[1],
         "abstract": name,
         "socket": str(folder / "socket"),
     }
+
+
+def _givers(stack: contextlib.ExitStack, folder: Path) -> dict[str, object]:
+    """Listeners that hand out the secret's descriptor and take what they are handed."""
+    abstract = f"\0sandbox-giver-{os.getpid()}"
+    for address in (abstract, str(folder / "giver")):
+        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+        server.bind(address)
+        server.listen()
+        arguments = (server, str(folder / "secret"))
+        threading.Thread(target=_give_and_take, args=arguments, daemon=True).start()
+    for address in (abstract + "-datagrams", str(folder / "datagrams")):
+        taker = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        taker.bind(address)
+    for name in ("giver", "datagrams"):
+        (folder / name).chmod(0o777)
+    return {
+        "giver": {"abstract": abstract, "path": str(folder / "giver")},
+        "datagrams": {"abstract": abstract + "-datagrams", "path": str(folder / "datagrams")},
+    }
+
+
+def _give_and_take(server: socket.socket, secret: str) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection, open(secret, "rb") as file, contextlib.suppress(OSError):
+                connection.settimeout(5)
+                socket.send_fds(connection, [b"x"], [file.fileno()])
+                _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                    connection.send(b"got")
 
 
 def _echo(udp: socket.socket) -> None:
