@@ -263,7 +263,10 @@ class Evidence(_Frozen):
     """None where the candidate failed before it was known what to run."""
     measured_on: str = NO_DEVICE
     sandbox: str = ""
-    """What contained compilers and candidate (`Sandbox.identity`); empty where nothing was run."""
+    """What contained compilers and candidate (`Sandbox.identity`); empty where nothing was run.
+
+    A pass was run: without a name here it is none.
+    """
 
     @model_validator(mode="after")
     def _status_matches(self) -> "Evidence":
@@ -289,6 +292,8 @@ class Evidence(_Frozen):
     def _require_pass(self) -> None:
         if self.tier is None or self.tier < Tier.T2:
             raise ValueError("PASSED needs tier T2 or above")
+        if not self.sandbox.strip():
+            raise ValueError("PASSED needs the name of the sandbox in which it was run")
         if self.findings:
             raise ValueError("PASSED must not carry findings")
         if not self.cases or any(c.status is not Status.PASSED for c in self.cases):

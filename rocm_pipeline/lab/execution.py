@@ -18,9 +18,6 @@ from rocm_pipeline.targets.spec import Case, Role, Target
 Wave = Literal[32, 64]
 WAVES: tuple[Wave, ...] = (32, 64)
 
-_MOVED_PAGES = 37
-"""How far buffers lie from where they lay, when a case is repeated at other addresses."""
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -62,6 +59,11 @@ def allocate(target: Target, plan: BoundPlan, case: Case, inputs: dict[str, Arra
 def read_only(target: Target) -> tuple[str, ...]:
     """Return the tensors that no kernel may write."""
     return tuple(name for name, spec in target.tensors.items() if spec.role is Role.INPUT)
+
+
+def run_conditions(seed: int, wave: int, reverse: bool) -> str:
+    """Say under which conditions a trial runs: others for each wave size, and in reverse."""
+    return f"{seed} {wave} {'reverse' if reverse else 'forward'}"
 
 
 def judge_outputs(
@@ -139,7 +141,7 @@ class CaseRunner:
         if isinstance(bound, Finding):
             return case_record(trial, wave, reverse, Judgement((bound,)))
         inputs = draw_inputs(self._target, trial.case, trial.seed)
-        run = self._execute(build, bound, trial.case, [inputs], reverse)
+        run = self._execute(build, bound, trial, [inputs], reverse)
         judgement = self._judge(trial.case, [inputs], run)
         return case_record(trial, wave, reverse, judgement)
 
@@ -153,7 +155,7 @@ class CaseRunner:
         if isinstance(bound, Finding):
             return bound.message
         inputs = draw_inputs(self._target, case, trial.seed)
-        run = self._execute(build, bound, case, [inputs], reverse=False)
+        run = self._execute(build, bound, trial, [inputs], reverse=False)
         if run.status is not Status.PASSED:
             return run.findings[0].message
         expected = self._reference.outputs(case, inputs)
@@ -176,7 +178,8 @@ class CaseRunner:
 
         The second values lie where the first lay, in one process, so an answer remembered by
         address or by the number of calls is wrong. In a second process they come in the other
-        order, at other addresses, with blocks and lanes in reverse. Equal inputs must give equal
+        order, at other addresses, with other leftovers in private memory, with blocks and lanes in
+        reverse. Equal inputs must give equal
         bits, except that a kernel with atomics, which add in any order, need only be right.
         """
         bound = self._bind(trial, wave)
@@ -188,8 +191,8 @@ class CaseRunner:
             )
         case = trial.case
         values = [draw_inputs(self._target, case, trial.seed + i) for i in range(2)]
-        first = self._execute(build, bound, case, values, reverse=False)
-        second = self._execute(build, bound, case, values[::-1], reverse=True)
+        first = self._execute(build, bound, trial, values, reverse=False)
+        second = self._execute(build, bound, trial, values[::-1], reverse=True)
         judgement = self._judge(case, values, first)
         again = self._judge(case, values[::-1], second)
         if not judgement.findings and not again.findings:
@@ -209,11 +212,11 @@ class CaseRunner:
         self,
         build: EmulatorBuild,
         bound: BoundPlan,
-        case: Case,
+        trial: Trial,
         values: Sequence[dict[str, Array]],
         reverse: bool,
     ) -> EmulatorRun:
-        target = self._target
+        target, case = self._target, trial.case
         first, *later = [allocate(target, bound, case, inputs) for inputs in values]
         return self._emulator.run(
             build,
@@ -225,7 +228,7 @@ class CaseRunner:
             watched=read_only(target),
             reverse=reverse,
             later_rounds=[memory.buffers for memory in later],
-            skip_pages=_MOVED_PAGES if reverse else 0,
+            conditions=run_conditions(trial.seed, build.wave, reverse),
         )
 
     def _judge(
@@ -269,5 +272,6 @@ def _difference(name: str, one: Array, other: Array) -> str | None:
     first = tuple(int(i) for i in np.argwhere(different)[0])
     return (
         f"equal inputs gave {name}{list(first)} = {one[first]:.9g} and {other[first]:.9g}: the "
-        "answer depends on the order of blocks or lanes, on addresses, or on what ran before"
+        "answer depends on the order of blocks or lanes, on addresses, on what ran before, or "
+        "on a local variable that nothing was written to"
     )

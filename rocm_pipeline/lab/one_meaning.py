@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 
+from rocm_pipeline.lab.macro_rules import ATTRIBUTES, before_the_header, definitions, questions
 from rocm_pipeline.lab.source_tokens import Token, directives
 
 Breach = tuple[str, int]
@@ -31,22 +32,9 @@ _BUILTIN = re.compile(
     r"|nontemporal_(load|store)|convertvector|shufflevector|(elementwise|reduce)_\w+"
     r"|(add|sub|mul)_overflow|offsetof)"
 )
-_ATTRIBUTES = re.compile(
-    r"aligned|always_inline|amdgpu_flat_work_group_size|amdgpu_num_vgpr|amdgpu_waves_per_eu|"
-    r"cold|const|deprecated|ext_vector_type|fallthrough|flatten|hot|likely|may_alias|"
-    r"maybe_unused|nodiscard|noinline|packed|pure|unlikely|unused|vector_size"
-)
-# Our header's macros expand to these words, on each side to others.
-_WORDS_OF_MACROS = re.compile(
-    r"aligned|always_inline|alignas|asm|char|const|constant|constexpr|device|extern|get|"
-    r"global|host|inline|int|long|nodebug|noinline|property|reinterpret_cast|section|shared|"
-    r"short|static|static_cast|unsigned|used|void|volatile|weak|amdgpu_flat_work_group_size|"
-    r"amdgpu_waves_per_eu|bool|double|float|if|else|for|while|return|sizeof|decltype|"
-    r"template|class|struct|typename|namespace|using|operator|public|private|auto|true|"
-    r"false"
-)
 _LONGEST_ATTRIBUTES = 100
 """Tokens of one list of attributes."""
+_NAMES_A_MACRO = ("define", "undef", "ifdef", "ifndef", "elifdef", "elifndef")
 _DIFFERENT = re.compile(r"FP_FAST_FMA[FL]?|__VA_OPT__")
 
 
@@ -56,11 +44,14 @@ def breaches(stream: tuple[Token, ...]) -> Iterator[Breach]:
     yield from _names(stream)
     yield from _host_functions(stream)
     yield from _attributes(stream)
-    yield from _definitions(lines)
+    yield from definitions(lines)
+    yield from questions(lines)
+    yield from _long_macros(lines)
     yield from _macro_uses(stream, lines)
     yield from _text_of_code(stream)
     yield from _long_doubles(stream)
     yield from _before_the_header(stream)
+    yield from before_the_header(lines)
 
 
 @cache
@@ -95,7 +86,7 @@ def _names(stream: Sequence[Token]) -> Iterator[Breach]:
 
 def _is_known(name: str) -> bool:
     inner = name.removeprefix("__").removesuffix("__")
-    return bool(_LANGUAGE.fullmatch(name) or name in header_names() or _ATTRIBUTES.fullmatch(inner))
+    return bool(_LANGUAGE.fullmatch(name) or name in header_names() or inner in ATTRIBUTES)
 
 
 def _host_functions(stream: Sequence[Token]) -> Iterator[Breach]:
@@ -124,7 +115,7 @@ def _attributes(stream: Sequence[Token]) -> Iterator[Breach]:
             return
         for word in named:
             plain = word.text.removeprefix("__").removesuffix("__")
-            if not _ATTRIBUTES.fullmatch(plain):
+            if plain not in ATTRIBUTES:
                 yield f"attribute '{plain}' is not accepted", word.line
 
 
@@ -146,17 +137,12 @@ def _attribute_words(rest: Sequence[Token], depth_of_names: int) -> list[Token] 
     return None
 
 
-def _definitions(lines: Sequence[tuple[Token, ...]]) -> Iterator[Breach]:
+def _long_macros(lines: Sequence[tuple[Token, ...]]) -> Iterator[Breach]:
     for line in lines:
         if line[0].text not in ("define", "undef") or len(line) < 2:
             continue
-        name = line[1]
-        if _RESERVED.fullmatch(name.text) or _WORDS_OF_MACROS.fullmatch(name.text):
-            yield f"'{name.text}' is not yours to define: the header's macros use it", name.line
-        if name.text.startswith("HIP_"):
-            yield f"'{name.text}' is not yours to define: it is the header's", name.line
         if "long" in (line[-1].text, line[2].text if len(line) > 2 else ""):
-            yield "a macro that begins or ends with 'long' could make long double", name.line
+            yield "a macro that begins or ends with 'long' could make long double", line[1].line
 
 
 def _macro_uses(stream: Sequence[Token], lines: Sequence[tuple[Token, ...]]) -> Iterator[Breach]:
@@ -166,17 +152,32 @@ def _macro_uses(stream: Sequence[Token], lines: Sequence[tuple[Token, ...]]) -> 
         for line in lines
         if line[0].text == "define" and len(line) > 2 and line[2].text == "(" and not line[2].apart
     }
-    asking = ("define", "undef", "ifdef", "ifndef", "defined", "elifdef", "elifndef")
+    directive = ""
     for index, token in enumerate(stream):
+        if token.first:
+            directive = _directive_at(stream, index)
         if token.kind != "word" or token.text not in with_parameters:
             continue
         before = [each.text for each in stream[max(0, index - 2) : index]]
         follows = stream[index + 1].text if index + 1 < len(stream) else ""
-        if follows != "(" and not set(asking) & set(before):
+        if follows != "(" and not _is_asked_for(directive, before):
             yield (
                 f"'{token.text}': a macro with parameters must be called where it stands",
                 token.line,
             )
+
+
+def _directive_at(stream: Sequence[Token], index: int) -> str:
+    """Return the name of the directive that the first token of a line begins; "" for none."""
+    is_directive = stream[index].text == "#" and index + 1 < len(stream)
+    return stream[index + 1].text if is_directive else ""
+
+
+def _is_asked_for(directive: str, before: list[str]) -> bool:
+    """Whether the directive asks for the macro behind these two tokens, or defines it."""
+    if directive in ("if", "elif"):
+        return before[-1] == "defined" or before == ["defined", "("]
+    return directive in _NAMES_A_MACRO and before == ["#", directive]
 
 
 def _text_of_code(stream: Sequence[Token]) -> Iterator[Breach]:
@@ -210,7 +211,7 @@ def _before_the_header(stream: Sequence[Token]) -> Iterator[Breach]:
     for index, token in enumerate(stream):
         if not token.first:
             continue
-        directive = stream[index + 1].text if token.text == "#" and index + 1 < len(stream) else ""
+        directive = _directive_at(stream, index)
         if directive == "include":
             return
         if directive not in ("define", "undef", "pragma"):

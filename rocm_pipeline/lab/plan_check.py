@@ -7,6 +7,8 @@ from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.spec import Case, Target
 
 MAX_WORKSPACE_BYTES = 1 << 31
+_RESERVED_NAMES = ("hip", "__", "rocm_pipeline")
+"""No kernel begins so, in whatever case: a source may build its kernels' names by `##`."""
 
 
 def check_plan(plan: LaunchPlan, target: Target) -> tuple[Finding, ...]:
@@ -18,6 +20,9 @@ def check_plan(plan: LaunchPlan, target: Target) -> tuple[Finding, ...]:
 
 
 def _names(plan: LaunchPlan, target: Target) -> Iterator[str]:
+    for launch in plan.launches:
+        if launch.kernel.lower().startswith(_RESERVED_NAMES):
+            yield f"launch plan: kernel '{launch.kernel}': names like that belong to the harness"
     own = [entry.name for entry in plan.workspace]
     given = {*target.tensors, *target.symbols, *target.scalars}
     for name in own:

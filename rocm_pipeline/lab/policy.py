@@ -14,6 +14,7 @@ from itertools import chain, islice
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.lab.one_meaning import breaches
+from rocm_pipeline.lab.pasting import pastes, pasting
 from rocm_pipeline.lab.source_tokens import Token, directives, tokens
 from rocm_pipeline.targets.spec import Target
 
@@ -25,8 +26,9 @@ _DIRECTIVES = {
     *("if", "ifdef", "ifndef", "elif", "elifdef", "elifndef", "else", "endif"),
 }
 _PRAGMAS = {"unroll", "nounroll", "once", "clang loop", "clang fp"}
+_CONTRACTION = {"contract", "reassociate", "on", "off", "fast"}
+"""What `#pragma clang fp` may set; the type in which it computes would be another on each side."""
 _TRIGRAPH = re.compile(r"\?\?[=/'()!<>-]")
-_SHORTEST_PASTE = 4
 _LONGEST_DECLARATION = 64
 """Tokens of a declaration that are looked at, the last ones before a kernel's name."""
 _MOST_FINDINGS = 50
@@ -91,7 +93,7 @@ def check_source(candidate: Candidate, target: Target) -> tuple[Finding, ...]:
         _literals(stream),
         _directives(stream),
         _words(stream),
-        _pasting(stream, names),
+        (_finding(message, line) for message, line in pasting(stream, names)),
         (_finding(message, line) for message, line in breaches(stream)),
         _kernels(stream, names),
     )
@@ -149,6 +151,14 @@ def _directives(stream: tuple[Token, ...]) -> Iterator[Finding]:
             words = [token.text for token in line[1:3]]
             if words[:1] and words[0] not in _PRAGMAS and " ".join(words) not in _PRAGMAS:
                 yield _finding(f"#pragma {' '.join(words)} is not accepted", line[0].line)
+            elif words == ["clang", "fp"]:
+                yield from _contraction(line)
+
+
+def _contraction(line: tuple[Token, ...]) -> Iterator[Finding]:
+    for token in line[3:]:
+        if token.kind == "word" and token.text not in _CONTRACTION:
+            yield _finding(f"#pragma clang fp {token.text} is not accepted", token.line)
 
 
 def _words(stream: tuple[Token, ...]) -> Iterator[Finding]:
@@ -160,37 +170,18 @@ def _words(stream: tuple[Token, ...]) -> Iterator[Finding]:
                 yield _finding(f"'{token.text}': {message}", token.line)
 
 
-def _pasting(stream: tuple[Token, ...], kernels: tuple[str, ...]) -> Iterator[Finding]:
-    """`##` may only build the plan's kernel names: elsewhere it could spell any forbidden word."""
-    for token, head in _pastes(stream):
-        begins = any(name.startswith(head) for name in kernels)
-        if not begins or len(head) < _SHORTEST_PASTE or head.startswith("_"):
-            yield _finding(
-                "## may only build a kernel name of the launch plan, like name_##type; "
-                "use a template",
-                token.line,
-            )
-
-
-def _pastes(stream: tuple[Token, ...]) -> Iterator[tuple[Token, str]]:
-    """Yield each `##` with the first operand of its chain."""
-    head = ""
-    for index, token in enumerate(stream):
-        if token.text == "##":
-            continues = index >= 2 and stream[index - 2].text == "##"
-            if not continues:
-                head = stream[index - 1].text if index else ""
-            yield token, head
-
-
 def _kernels(stream: tuple[Token, ...], kernels: tuple[str, ...]) -> Iterator[Finding]:
     words = {token.text for token in stream if token.kind == "word"}
-    built_from = {head for _, head in _pastes(stream)}
+    built_from = {head for _, head in pastes(stream)}
     for name in kernels:
         if name.startswith("_"):
             yield _finding(f"kernel name '{name}' must not begin with an underscore", kernel=name)
         if name not in words and not any(name.startswith(head) for head in built_from):
             yield _finding(f"the launch plan starts '{name}', which the source lacks", kernel=name)
+    for line in directives(stream):
+        if line[0].text in ("define", "undef") and len(line) > 1 and line[1].text in kernels:
+            name = line[1]
+            yield _finding(f"'{name.text}' is a kernel and no macro", name.line, name.text)
     yield from _mangled_names(stream, frozenset(kernels))
 
 

@@ -28,6 +28,7 @@ from rocm_pipeline.lab.execution import (
     input_findings,
     judge_outputs,
     read_only,
+    run_conditions,
 )
 from rocm_pipeline.lab.reference import Places, Reference
 from rocm_pipeline.targets.dtypes import Array
@@ -160,6 +161,7 @@ class SampledRunner:
             outputs=(),
             watched=read_only(target),
             samples=[BlockSample(count) for _ in bound.launches],
+            conditions=run_conditions(prepared.trial.seed, prepared.wave, reverse=False),
             profile=True,
         )
         findings = [*counted.findings, *input_findings(counted)]
@@ -195,6 +197,7 @@ class SampledRunner:
             outputs=target.outputs,
             watched=read_only(target),
             samples=samples,
+            conditions=run_conditions(prepared.trial.seed, prepared.wave, reverse=False),
             profile=profile,
             wall_seconds=60,
         )

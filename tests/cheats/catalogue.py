@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.cheats import harness_cheats, replies
 from tests.cheats.harness_cheats import HarnessCheat
-from tests.cheats.hip import escape, numerics, output, places, timing
+from tests.cheats.hip import escape, machine, numerics, output, places, surroundings, timing
 from tests.cheats.hip.kernels import HipCheat
 from tests.cheats.python.catalogue import NUMBERS as PYTHON
 from tests.cheats.replies import ReplyCheat
@@ -15,6 +15,8 @@ HIP: tuple[HipCheat, ...] = (
     *numerics.CHEATS,
     *timing.CHEATS,
     *places.CHEATS,
+    *surroundings.CHEATS,
+    *machine.CHEATS,
     *escape.CHEATS,
 )
 REPLIES: tuple[ReplyCheat, ...] = replies.CHEATS
@@ -35,7 +37,7 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
               "test_a_planted_defect_is_found_on_its_line_for_its_reason"),
     Elsewhere(33, "tests/lab/sandbox/test_attacks.py",
               "test_calls_by_another_number_system_kill_the_caller"),
-    Elsewhere(38, "tests/reporting/test_document.py",
+    Elsewhere(38, "tests/reporting/test_numbers.py",
               "test_a_number_without_a_source_is_found"),
     Elsewhere(38, "tests/assets/test_pipeline.py",
               "test_a_document_with_a_number_of_its_own_stops_the_pull_request"),

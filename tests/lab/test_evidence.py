@@ -78,6 +78,7 @@ def evidence(**changes: Any) -> Evidence:
         "cases": (RIGHT,),
         "controls": (REJECTED,),
         "scope": SCOPE,
+        "sandbox": "bubblewrap 0.11.0 + seccomp + no cgroup",
     }
     return Evidence(**{**fields, **changes})
 
@@ -95,6 +96,8 @@ def test_a_complete_pass_is_accepted_and_keeps_its_id_through_json() -> None:
         {"tier": Tier.T3},
         {"tier": Tier.T5},
         {"scope": None},
+        {"sandbox": ""},
+        {"sandbox": " "},
         {"findings": (WRONG,)},
         {"cases": ()},
         {"cases": (RIGHT, RIGHT)},

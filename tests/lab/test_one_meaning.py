@@ -9,7 +9,7 @@ from rocm_pipeline.lab.source_tokens import tokens
 
 PAIRS = {
     # rule: (breach, honest twin)
-    "short macro of the system": ("#ifdef __linux\n#endif", "#ifdef LINUX\n#endif"),
+    "short macro of the system": ("#ifdef __linux\n#endif", "#define LINUX\n#ifdef LINUX\n#endif"),
     "macro of the processor": ("int a = __k8;", "int a = k8;"),
     "capital reserved name": ("int a = _Pack;", "int a = _pack; _Float16 b;"),
     "unknown HIP name": ("int a = __my_helper(1);", "int a = __popc(1);"),
@@ -35,6 +35,10 @@ PAIRS = {
     "qualifier taken away": ("#undef __shared__", "#undef SHARED"),
     "keyword redefined": ("#define static", "#define STATIC static"),
     "header's macro redefined": ("#define HIP_DYNAMIC_SHARED(t, n)", "#define SHARED(t, n)"),
+    "attribute redefined": ("#define hot weak", "#define HOT 1"),
+    "question about others": ("#ifdef NULL\n#endif", "#ifdef INFINITY\n#endif"),
+    "header's word before it": ("#define lane 1\n#include <hip/hip_runtime.h>",
+                                "#include <hip/hip_runtime.h>\n#define lane 1"),
     "text of code": ("#define TEXT(a) #a", '#define TEXT(a) "a"'),
     "emptiness": ("#define ANY(...) __VA_OPT__(1)", "#define ANY(...) __VA_ARGS__"),
     "macro before a qualifier": ("#define F(a) a\nint b = F __device__ (1);",

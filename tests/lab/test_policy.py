@@ -53,8 +53,14 @@ RULES = {
     "section": ('__attribute__((section("x"))) int a;', "__attribute__((aligned(16))) int a;"),
     "incbin": ('const char* a = ".incbin \\"/etc/passwd\\"";', 'const char* a = "incbin";'),
     "main": ("int main() { return 0; }", "__device__ int domain(int a) { return a; }"),
-    "has_include": ("#if __has_include(</etc/passwd>)\n#endif", "#if defined(WIDTH)\n#endif"),
+    "has_include": ("#if __has_include(</etc/passwd>)\n#endif",
+                    "#define WIDTH 1\n#if defined(WIDTH)\n#endif"),
     "embed": ('const char a[] = {\n#embed "/etc/passwd"\n};', "#define embed 1"),
+    "type of arithmetic": ("#pragma clang fp eval_method(double)",
+                           "#pragma clang fp contract(off) reassociate(on)"),
+    "kernel by macro": ("#define scale_f32 other", "#define scale_f64 other"),
+    "kernel taken away": ("#undef scale_f32", "#undef scale_f64"),
+    "parameter pasted": ("#define A(scale_, b) scale_##b", "#define A(a, b) scale_##b"),
     "line": ('#line 4 "other"', "const int line = 4;"),
     "harness": ("namespace hip_emulator {}", "namespace emulation {}"),
     "harness symbol": ("extern int __tsan_read4;", "__device__ int tsan = 1;"),
@@ -194,3 +200,7 @@ def test_the_baseline_of_every_built_in_target_is_in_order(name: str) -> None:
     )
 
     assert check_source(baseline, target) == ()
+
+
+def test_a_definition_of_nothing_names_no_kernel(policy: Check) -> None:
+    assert policy(f"#define\n{KERNEL}") == ()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.emulator.build import BuildFailed
+from rocm_pipeline.lab.emulator.device_semantics import as_on_the_device
 from rocm_pipeline.lab.emulator.source import SOURCE_NAME
 from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, read_result, temporary_box
 from rocm_pipeline.lab.source_hash import carried_hash, hash_of, linker_option, mismatch
@@ -40,6 +41,7 @@ _FAITHFUL = (
 )
 # A local array larger than the guard below a stack must hit it, not jump over it.
 _STACKS = "-fstack-clash-protection"
+_TO_IR = "-fno-vectorize -fno-slp-vectorize -S -emit-llvm -o kernel.ll"
 _QUIET = "-w -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics"
 
 
@@ -77,11 +79,15 @@ class CpuCompiler:
         """Compile prepared source to optimised intermediate code; raises BuildFailed."""
         script = (
             f"{_CLANG} {self._machine} {_LANGUAGE} {optimisation} {_ARITHMETIC} {_FAITHFUL} "
-            f"{_STACKS} {_QUIET} -fdeclspec -gline-tables-only -fno-vectorize -fno-slp-vectorize "
-            "-fconvergent-functions -I /include "
-            f"-DROCM_PIPELINE_WAVE={wave} -S -emit-llvm -o kernel.ll {SOURCE_NAME}"
+            f"{_STACKS} {_QUIET} -fdeclspec -gline-tables-only -fconvergent-functions -I /include "
+            f"-DROCM_PIPELINE_WAVE={wave} {_TO_IR} -Xclang -disable-llvm-passes {SOURCE_NAME}"
         )
-        return self._run({SOURCE_NAME: source}, script, "kernel.ll").decode()
+        plain = self._run({SOURCE_NAME: source}, script, "kernel.ll").decode()
+        script = (
+            f"{_CLANG} {self._machine} -x ir {optimisation} -fPIC {_FAITHFUL} {_STACKS} {_QUIET} "
+            f"{_TO_IR} device.ll"
+        )
+        return self._run({"device.ll": as_on_the_device(plain)}, script, "kernel.ll").decode()
 
     def to_library(self, ir: str, optimisation: str, source_sha256: str) -> bytes:
         """Turn intermediate code into a shared library that carries its source's hash.

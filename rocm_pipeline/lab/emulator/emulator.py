@@ -141,7 +141,7 @@ class Emulator:
         reverse: bool = False,
         samples: Sequence[BlockSample | None] = (),
         later_rounds: Sequence[Mapping[str, Array]] = (),
-        skip_pages: int = 0,
+        conditions: str = "",
         profile: bool = False,
         wall_seconds: float = 20,
     ) -> EmulatorRun:
@@ -154,7 +154,8 @@ class Emulator:
         holds symbols as int32 and scalars as float32. `samples` has an entry for each launch: None
         for all of its blocks; with any other, races are not checked.
         `later_rounds` are new contents of the same buffers, for which the plan runs again in the
-        same process; `skip_pages` moves all buffers away from where they would lie.
+        same process. Where memory lies and what private memory holds at first, on which nothing may
+        depend, is drawn from `conditions`.
         """
         foreign = build.foreign()
         if foreign is not None:
@@ -172,7 +173,7 @@ class Emulator:
             watched,
             reverse,
             samples,
-            skip_pages,
+            conditions,
             profile,
         )
         argv, readonly = command()

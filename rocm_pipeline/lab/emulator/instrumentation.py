@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from rocm_pipeline.lab.emulator.addresses import refuse_address_arithmetic
 from rocm_pipeline.lab.emulator.build import BuildFailed, Site, SiteKind, Variable
+from rocm_pipeline.lab.emulator.device_semantics import NOISE
 from rocm_pipeline.lab.emulator.ir import (
     Function,
     Instruction,
@@ -223,7 +224,7 @@ class _Instrumenter:
     ) -> list[Instruction]:
         address = pointer.strip().removeprefix("ptr ")
         root = self._root(address)
-        if root == "@hip_emulator_indices":
+        if root in ("@hip_emulator_indices", NOISE):
             return []
         size = size_in_bytes(kind)
         if size is None:
@@ -297,7 +298,7 @@ def _plain(text: str) -> Instruction:
 
 
 def _after(instruction: Instruction, opcode: str) -> str:
-    rest = instruction.parts[0].split(f"{opcode} ", 1)[1]
+    rest = instruction.parts[0].split(f" {opcode} ", 1)[1]
     return rest.removeprefix("volatile ")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rocm_pipeline.lab.emulator.build import EmulatorBuild
+from rocm_pipeline.lab.emulator.conditions import draw_conditions
 from rocm_pipeline.lab.emulator.instrumentation import site_table
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
@@ -42,7 +43,8 @@ class Job:
     reverse: bool
     samples: Sequence[BlockSample | None]
     """For each launch, None for all of its blocks; empty for all of all."""
-    skip_pages: int
+    conditions: str
+    """What everything that the result must not depend on is drawn from."""
     profile: bool
 
     @property
@@ -109,6 +111,12 @@ def command() -> tuple[list[str], dict[str, Path]]:
 
 def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, object]:
     names = list(job.buffers)
+    conditions = draw_conditions(
+        job.conditions,
+        [array.nbytes for array in job.buffers.values()],
+        len(job.rounds),
+        job.reverse,
+    )
     return {
         "sites": len(job.build.sites),
         "objects": len(job.build.variables),
@@ -117,16 +125,19 @@ def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, o
         # A sample of a large launch says nothing about races, and their record is large.
         "check_races": int(not any(job.samples)),
         "rounds": fills,
-        "skip_pages": job.skip_pages,
+        "noise": list(conditions.noise),
+        "memory_bytes": conditions.total_bytes,
+        "stacks_first": int(conditions.stacks_first),
         "profile": job.profile,
         "buffers": [
             {
                 "bytes": array.nbytes,
+                "begin": begin,
                 "element": array.itemsize,
                 "poisoned": int(name in job.uninitialised),
                 "watched": int(name in job.watched),
             }
-            for name, array in job.buffers.items()
+            for (name, array), begin in zip(job.buffers.items(), conditions.begins, strict=True)
         ],
         "outputs": [names.index(name) for name in job.outputs],
         "launches": [

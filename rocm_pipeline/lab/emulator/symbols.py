@@ -47,7 +47,8 @@ def check_references(module: Module) -> None:
         match = _DECLARATION.match(line) or _EXTERNAL.match(line)
         if match and not match[1].startswith(_OWN) and match[1] not in _LIBRARY:
             raise BuildFailed(
-                f"{SOURCE_NAME}:1:1: error: '{match[1]}' is declared but defined nowhere"
+                f"{SOURCE_NAME}:1:1: error: '{match[1]}' is declared but defined nowhere; a kernel "
+                'must be declared extern "C" __global__'
             )
 
 

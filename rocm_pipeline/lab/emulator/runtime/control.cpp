@@ -8,7 +8,7 @@
 #pragma GCC visibility push(default)
 extern "C" {
 
-// Call first. `check_races` is off for samples of large launches, where bounds are enough.
+// Call before buffers are added. `check_races` is off for samples of large launches, where bounds are enough.
 void hip_emulator_configure(int findings_fd, int reverse, int check_races) {
     findings_to(findings_fd);
     settings.reverse = reverse != 0;
@@ -33,13 +33,15 @@ void hip_emulator_choose_blocks(uint64_t spread, const uint64_t* listed, uint64_
     settings.listed_count = count;
 }
 
-void hip_emulator_make_arena(uint64_t bytes) { make_arena(bytes); }
+// The arena for all buffers, and the stacks, below or above it.
+void hip_emulator_make_memory(uint64_t arena_size, int stacks_first) {
+    char* begin = static_cast<char*>(reserve(arena_size + fiber_stacks_bytes));
+    make_fibers(stacks_first ? begin : begin + arena_size);
+    make_arena(stacks_first ? begin + fiber_stacks_bytes : begin, arena_size);
+}
 
-// Leaves pages of the arena free, so that the buffers to come lie elsewhere.
-void hip_emulator_skip_pages(uint64_t pages) { skip_pages(pages); }
-
-char* hip_emulator_add_buffer(uint64_t bytes, unsigned element, int poisoned) {
-    return add_buffer(bytes, element, poisoned != 0);
+char* hip_emulator_add_buffer(uint64_t begin, uint64_t bytes, unsigned element, int poisoned) {
+    return add_buffer(begin, bytes, element, poisoned != 0);
 }
 
 // Call after the program and the arena are known.
@@ -47,6 +49,9 @@ void hip_emulator_enable_profile() { prepare_profile(); }
 
 // What runs from here on is not counted, or counted again.
 void hip_emulator_pause_profile(int paused) { profile_enabled = !paused; }
+
+// Local variables begin as this byte, from now on.
+void hip_emulator_set_noise(int byte) { set_noise(static_cast<unsigned char>(byte)); }
 
 void hip_emulator_begin_launch(int number) { findings_begin_launch(number); }
 

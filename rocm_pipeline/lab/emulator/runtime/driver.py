@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     Job = dict[str, Any]
 
-PAGE = 4096
 SITE_FIELDS = 8
 TOTALS = 11
 SCALARS = {"int32": ctypes.c_int32, "float32": ctypes.c_float, "float64": ctypes.c_double}
@@ -34,7 +33,12 @@ class Emulator:
         self.runtime = ctypes.CDLL("./runtime.so", mode=mode)
         self.runtime.hip_emulator_add_buffer.restype = ctypes.c_void_p
         self.runtime.hip_emulator_site_traffic.restype = ctypes.c_void_p
+        # What is loaded first lies above what comes later, mostly.
+        if job["stacks_first"]:
+            self.make_memory()
         self.kernels = ctypes.CDLL("./kernel.so", mode=os.RTLD_NOW)
+        if not job["stacks_first"]:
+            self.make_memory()
         self.configure()
         self.addresses = self.load_buffers()
         if job["profile"]:
@@ -55,15 +59,17 @@ class Emulator:
             *(ctypes.c_void_p(place) for place in ranges),
         )
 
+    def make_memory(self) -> None:
+        size = ctypes.c_uint64(self.job["memory_bytes"])
+        self.runtime.hip_emulator_make_memory(size, self.job["stacks_first"])
+
     def load_buffers(self) -> list[int]:
-        sizes = [buffer["bytes"] for buffer in self.job["buffers"]]
-        skipped = self.job["skip_pages"]
-        total = sum((size + PAGE - 1) // PAGE + 2 for size in sizes) + 2 + skipped
-        self.runtime.hip_emulator_make_arena(ctypes.c_uint64(total * PAGE))
-        self.runtime.hip_emulator_skip_pages(ctypes.c_uint64(skipped))
         return [
             self.runtime.hip_emulator_add_buffer(
-                ctypes.c_uint64(buffer["bytes"]), buffer["element"], buffer["poisoned"]
+                ctypes.c_uint64(buffer["begin"]),
+                ctypes.c_uint64(buffer["bytes"]),
+                buffer["element"],
+                buffer["poisoned"],
             )
             for buffer in self.job["buffers"]
         ]
@@ -194,6 +200,7 @@ def main() -> None:
         for number in range(len(job["rounds"])):
             begin = values.tell()
             emulator.fill_buffers(number, values)
+            emulator.runtime.hip_emulator_set_noise(job["noise"][number])
             done += emulator.run_plan(profile if job["profile"] else None)
             emulator.write_outputs(outputs)
             values.seek(begin)

@@ -13,6 +13,7 @@ Wave waves[most_waves];
 Lane* current;
 uint64_t blocks_run, waves_run, barriers_passed;
 unsigned hip_emulator_indices[12];
+char hip_emulator_noise[256];
 
 static void* scheduler;
 static bool stopped;
@@ -32,6 +33,8 @@ void stop_launch() {
     hip_emulator_switch(&current->stack_pointer, scheduler);
     __builtin_unreachable();
 }
+
+void set_noise(unsigned char byte) { memset(hip_emulator_noise, byte, sizeof(hip_emulator_noise)); }
 
 static void lane_entry() {
     launch.kernel(launch.arguments);

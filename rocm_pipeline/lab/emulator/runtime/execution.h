@@ -53,6 +53,9 @@ extern Lane* current;
 extern uint64_t blocks_run, waves_run, barriers_passed;
 
 extern "C" EXPORTED unsigned hip_emulator_indices[12];
+// What local variables hold before they are written (device_semantics.py).
+extern "C" EXPORTED char hip_emulator_noise[256];
+void set_noise(unsigned char byte);
 
 // Runs the launch; false when it was stopped.
 bool run_launch(const unsigned* grid, const unsigned* block);

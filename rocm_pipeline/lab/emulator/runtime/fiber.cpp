@@ -69,13 +69,15 @@ hip_emulator_switch:
 
 constexpr size_t guard_bytes = 64 * 1024;  // a multiple of every page size in use
 
-void prepare_fibers() {
-    if (fiber_stacks) return;
-    char* stacks = static_cast<char*>(reserve(most_lanes * fiber_stack_bytes));
+void make_fibers(char* stacks) {
     // Running out of private memory must be a fault, not a write to the neighbour's stack.
     for (unsigned i = 0; i < most_lanes; ++i)
         mprotect(stacks + i * fiber_stack_bytes, guard_bytes, protection_none);
     fiber_stacks = stacks;
+}
+
+void prepare_fibers() {
+    if (!fiber_stacks) make_fibers(static_cast<char*>(reserve(fiber_stacks_bytes)));
 }
 
 void* new_fiber(unsigned number, void (*entry)()) {

@@ -5,6 +5,7 @@
 
 constexpr unsigned most_lanes = 1024;
 constexpr size_t fiber_stack_bytes = 128 * 1024;
+constexpr size_t fiber_stacks_bytes = most_lanes * fiber_stack_bytes;
 
 // Saves the callee-saved registers and the stack pointer to `*save`, and goes on where `to` was
 // saved.
@@ -15,10 +16,12 @@ extern char* fiber_stacks;
 inline bool is_private(const void* place) {
     uintptr_t begin = reinterpret_cast<uintptr_t>(fiber_stacks);
     uintptr_t offset = reinterpret_cast<uintptr_t>(place) - begin;
-    return offset < most_lanes * fiber_stack_bytes;
+    return offset < fiber_stacks_bytes;
 }
 
-// Makes the stacks on the first call.
+// Makes the stacks at a place of `fiber_stacks_bytes` reserved for them.
+void make_fibers(char* stacks);
+// Makes them anywhere if there are none.
 void prepare_fibers();
 // A stack pointer which, switched to, starts `entry` on the stack of that number.
 void* new_fiber(unsigned number, void (*entry)());

@@ -39,7 +39,7 @@ static void check(char* place, uint64_t size, Access access, int site) {
     Region* region = find_region(place);
     check_object(place, size, site);
     if (!region) return outside(place, size, access, site);
-    if (place + size > region->begin + region->size)
+    if (place < region->begin || place + size > region->begin + region->size)
         stop_with(
             access == Access::read ? Kind::read_out_of_bounds : Kind::write_out_of_bounds, site,
             place_in(*region, place, size));

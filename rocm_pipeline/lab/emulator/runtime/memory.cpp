@@ -16,32 +16,27 @@ EXPORTED alignas(256) char hip_emulator_dynamic_lds[most_dynamic_lds];
 
 static Region buffers[most_regions];
 static unsigned buffer_count;
-static uint64_t arena_used;
 // For each page of the arena, one more than the number of the buffer on it.
 static uint16_t* owners;
 static char *module_begin, *module_end;
 
-void make_arena(uint64_t bytes) {
+void make_arena(char* begin, uint64_t bytes) {
     arena_bytes = bytes;
-    arena = static_cast<char*>(reserve(bytes));
+    arena = begin;
     owners = static_cast<uint16_t*>(reserve((bytes / page + 1) * sizeof(uint16_t)));
 }
 
-void skip_pages(uint64_t pages) { arena_used += pages * page; }
-
-char* add_buffer(uint64_t bytes, unsigned element, bool poisoned) {
-    uint64_t pages = (bytes + page - 1) / page;
-    uint64_t begin = arena_used + page;
-    if (buffer_count == most_regions || begin + (pages + 1) * page > arena_bytes) return nullptr;
-    arena_used = begin + pages * page;
+char* add_buffer(uint64_t begin, uint64_t bytes, unsigned element, bool poisoned) {
+    if (buffer_count == most_regions || begin > arena_bytes || bytes > arena_bytes - begin)
+        return nullptr;
     unsigned shift = element >= 4 ? 2 : element == 2 ? 1 : 0;
     Region& region = buffers[buffer_count];
     region = {
         arena + begin, bytes, new_cells(bytes, shift), shift, Space::global,
         static_cast<int>(buffer_count), poisoned};
     ++buffer_count;
-    for (uint64_t i = 0; i < pages; ++i)
-        owners[begin / page + i] = static_cast<uint16_t>(buffer_count);
+    for (uint64_t i = begin / page; i * page < begin + bytes; ++i)
+        owners[i] = static_cast<uint16_t>(buffer_count);
     return region.begin;
 }
 

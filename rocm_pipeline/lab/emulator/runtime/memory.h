@@ -25,11 +25,12 @@ extern Region static_lds, dynamic_lds;
 extern char* arena;
 extern uint64_t arena_bytes;
 
-// The arena holds all buffers. Each starts on a page of its own and has a free page behind it.
-void make_arena(uint64_t bytes);
-void skip_pages(uint64_t pages);
-// Next buffer; `element` is its element size in bytes. Null when the arena is full.
-char* add_buffer(uint64_t bytes, unsigned element, bool poisoned);
+// The arena holds all buffers, and is zero. No page holds two of them, nor do two pages next to
+// each other.
+void make_arena(char* begin, uint64_t bytes);
+// Next buffer, `begin` bytes into the arena; `element` is its element size in bytes. Null when it
+// does not fit.
+char* add_buffer(uint64_t begin, uint64_t bytes, unsigned element, bool poisoned);
 void set_static_lds(char* begin, uint64_t size);
 // Constants and variables of the kernel's own module.
 void set_module(char* begin, char* end);

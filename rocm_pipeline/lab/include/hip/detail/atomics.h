@@ -13,7 +13,7 @@ template <class T> constexpr bool is_atomic =
 
 #define HIP_DETAIL_ATOMIC(name, op, allowed)                                                   \
     template <class T>                                                                         \
-    HIP_DETAIL_DEVICE T name(T* place, typename hip_detail::not_deduced<T>::type value) {      \
+    HIP_DETAIL_DEVICE T name(T* place, typename hip_detail_types::not_deduced<T>::type value) {      \
         static_assert(hip_detail::allowed<T>, #name " does not exist for this type");          \
         return hip_detail::atomic_operation<hip_detail::operation::op>(place, value);          \
     }
@@ -30,8 +30,8 @@ HIP_DETAIL_ATOMIC(unsafeAtomicAdd, add, is_atomic)
 
 template <class T>
 HIP_DETAIL_DEVICE T atomicCAS(
-    T* place, typename hip_detail::not_deduced<T>::type expected,
-    typename hip_detail::not_deduced<T>::type value) {
+    T* place, typename hip_detail_types::not_deduced<T>::type expected,
+    typename hip_detail_types::not_deduced<T>::type value) {
     static_assert(hip_detail::is_atomic_integer<T>, "atomicCAS does not exist for this type");
     return hip_detail::atomic_compare_exchange(place, expected, value);
 }

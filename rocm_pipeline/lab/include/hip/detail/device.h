@@ -3,12 +3,17 @@
 
 #include "device/qualifiers.h"
 
+// The emulator knows one kind of function, and so must the GPU's compiler, or it would choose other
+// overloads: from here on a function is for both sides, with a qualifier and without.
+#pragma clang force_cuda_host_device begin
+
 #include "integers.h"
 #include "limits.h"
 #include "vector_types.h"
 #include "minimum.h"
 
 #include "device/indices.h"
+#include "indices.h"
 #include "device/synchronisation.h"
 #include "device/lanes.h"
 #include "wave.h"
@@ -21,7 +26,3 @@
 #include "half.h"
 #include "half2.h"
 #include "bfloat16.h"
-
-// A function without a qualifier would be the host's and lose against any overload for the device.
-// The emulator cannot tell them apart, so from here on every function is for both.
-#pragma clang force_cuda_host_device begin

@@ -10,6 +10,7 @@
 
 #include "emulator/runtime_interface.h"
 #include "emulator/indices.h"
+#include "indices.h"
 #include "emulator/synchronisation.h"
 #include "emulator/lanes.h"
 #include "wave.h"

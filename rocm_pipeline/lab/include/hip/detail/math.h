@@ -35,7 +35,7 @@ HIP_DETAIL_DEVICE double fma(double x, double y, double z) { return __builtin_fm
 #define HIP_DETAIL_FLOAT_ONLY(name, expression)                                                \
     HIP_DETAIL_DEVICE float name##f(float x) { return expression; }                            \
     HIP_DETAIL_DEVICE float name(float x) { return expression; }                               \
-    double name(double) = delete;
+    HIP_DETAIL_FUNCTION double name(double) = delete;
 HIP_DETAIL_FLOAT_ONLY(exp2, __builtin_exp2f(x))
 HIP_DETAIL_FLOAT_ONLY(exp10, __builtin_exp2f(x * 3.32192809488736234787f))
 HIP_DETAIL_FLOAT_ONLY(log2, __builtin_log2f(x))
@@ -48,7 +48,7 @@ HIP_DETAIL_FLOAT_ONLY(cos, hip_detail::cos_of(x))
 
 HIP_DETAIL_DEVICE float powf(float x, float y) { return hip_detail::pow_of(x, y); }
 HIP_DETAIL_DEVICE float pow(float x, float y) { return hip_detail::pow_of(x, y); }
-double pow(double, double) = delete;
+HIP_DETAIL_FUNCTION double pow(double, double) = delete;
 
 HIP_DETAIL_DEVICE float expf(float x) { return __builtin_expf(x); }
 HIP_DETAIL_DEVICE float exp(float x) { return __builtin_expf(x); }

@@ -4,7 +4,9 @@
 // member: that is what the emulator's memory profile counts.
 #pragma once
 
-namespace hip_detail {
+// Argument-dependent lookup sees this namespace from a kernel: it holds what is the same on both
+// sides, and nothing else.
+namespace hip_detail_types {
 
 template <class T, int count> struct whole {
     typedef T type __attribute__((ext_vector_type(count)));
@@ -129,13 +131,13 @@ HIP_DETAIL_FUNCTION bool operator!=(const vector<T, count>& a, const vector<T, c
     return !(a == b);
 }
 
-}  // namespace hip_detail
+}  // namespace hip_detail_types
 
 #define HIP_DETAIL_VECTORS(T, name)                                                            \
-    typedef hip_detail::vector<T, 1> name##1;                                                  \
-    typedef hip_detail::vector<T, 2> name##2;                                                  \
-    typedef hip_detail::vector<T, 3> name##3;                                                  \
-    typedef hip_detail::vector<T, 4> name##4;                                                  \
+    typedef hip_detail_types::vector<T, 1> name##1;                                                  \
+    typedef hip_detail_types::vector<T, 2> name##2;                                                  \
+    typedef hip_detail_types::vector<T, 3> name##3;                                                  \
+    typedef hip_detail_types::vector<T, 4> name##4;                                                  \
     HIP_DETAIL_FUNCTION name##1 make_##name##1(T x) { return name##1(x); }                     \
     HIP_DETAIL_FUNCTION name##2 make_##name##2(T x, T y) { return name##2(x, y); }             \
     HIP_DETAIL_FUNCTION name##3 make_##name##3(T x, T y, T z) { return name##3(x, y, z); }     \

@@ -2,8 +2,12 @@
 // HIP_DETAIL_MEMBER for members.
 #pragma once
 
-#define __global__ __attribute__((global))
-#define __device__ __attribute__((device))
+// A kernel is started and never called. The emulator would call it, so that a source could ask
+// whether it can: by `enable_if`, on both sides it cannot, nor has it an address.
+#define __global__ __attribute__((global, enable_if(false, "the launch plan starts kernels")))
+// Of both sides, as every function is for the emulator: overloads are chosen by their parameters.
+#define __device__ __attribute__((device)) __attribute__((host))
+#pragma clang diagnostic ignored "-Wignored-attributes"  // a variable is the device's alone
 #define __host__ __attribute__((host))
 #define __shared__ __attribute__((shared))
 #define __constant__ __attribute__((constant))
@@ -22,7 +26,8 @@
 
 #define HIP_DETAIL_MEMBER __host__ __device__ inline __attribute__((always_inline))
 #define HIP_DETAIL_FUNCTION static __host__ __device__ inline __attribute__((always_inline))
-#define HIP_DETAIL_DEVICE static __device__ inline __attribute__((always_inline))
+#define HIP_DETAIL_DEVICE HIP_DETAIL_FUNCTION
+#define HIP_DETAIL_VARIABLE __attribute__((device))
 
 #ifdef __GFX9__
 #define __AMDGCN_WAVEFRONT_SIZE__ 64

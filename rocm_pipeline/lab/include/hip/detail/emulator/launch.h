@@ -15,31 +15,43 @@ template <class T> constexpr unsigned describe() {
 
 template <class... P> struct parameters {
     unsigned count = sizeof...(P);
-    unsigned description[sizeof...(P) + 1] = {describe<typename plain<P>::type>()..., 0};
+    unsigned description[sizeof...(P) + 1] = {
+        hip_emulator::describe<typename plain<P>::type>()..., 0};
 };
-template <class... P> constexpr parameters<P...> parameters_of(void (*)(P...)) { return {}; }
+template <class... P> constexpr parameters<P...> hip_emulator_parameters_of(void (*)(P...)) {
+    return {};
+}
 
 template <class T, T... values> struct sequence {};
 
 template <class... P, int... i>
-HIP_DETAIL_FUNCTION void call(void (*kernel)(P...), void** arguments, sequence<int, i...>) {
+HIP_DETAIL_FUNCTION void call_with(void (*kernel)(P...), void** arguments, sequence<int, i...>) {
     (void)arguments;
     kernel(*static_cast<typename plain<P>::type*>(arguments[i])...);
 }
-template <class... P> HIP_DETAIL_FUNCTION void call(void (*kernel)(P...), void** arguments) {
-    call(kernel, arguments, __make_integer_seq<sequence, int, sizeof...(P)>{});
+template <class... P> HIP_DETAIL_FUNCTION void hip_emulator_start(
+    void (*kernel)(P...), void** arguments) {
+    hip_emulator::call_with(
+        kernel, arguments, __make_integer_seq<hip_emulator::sequence, int, sizeof...(P)>{});
 }
 
 }  // namespace hip_emulator
 
-#define HIP_EMULATOR_EXPORT(kernel)                                                            \
-    extern "C" const auto hip_emulator_parameters_##kernel =                                   \
-        hip_emulator::parameters_of(&kernel);                                                  \
-    extern "C" void hip_emulator_call_##kernel(void** arguments) {                             \
-        hip_emulator::call(&kernel, arguments);                                                \
+// This stands behind the candidate's code, macros included: every word here is a keyword, reserved
+// or begins with hip_emulator. The kernel is reached by its symbol, whatever its name means here.
+#define HIP_EMULATOR_EXPORT(hip_emulator_name)                                                 \
+    extern "C" decltype(hip_emulator_name) hip_emulator_kernel_##hip_emulator_name             \
+        __asm__(#hip_emulator_name);                                                           \
+    extern "C" const auto hip_emulator_parameters_##hip_emulator_name =                        \
+        hip_emulator::hip_emulator_parameters_of(&hip_emulator_kernel_##hip_emulator_name);    \
+    extern "C" void hip_emulator_call_##hip_emulator_name(void** hip_emulator_arguments) {     \
+        hip_emulator::hip_emulator_start(                                                      \
+            &hip_emulator_kernel_##hip_emulator_name, hip_emulator_arguments);                 \
     }                                                                                          \
-    extern "C" int hip_emulator_launch_##kernel(                                               \
-        const unsigned* grid, const unsigned* block, size_t shared_bytes, void** arguments) {  \
+    extern "C" int hip_emulator_launch_##hip_emulator_name(                                    \
+        const unsigned* hip_emulator_grid, const unsigned* hip_emulator_block,                 \
+        decltype(sizeof 0) hip_emulator_shared_bytes, void** hip_emulator_arguments) {         \
         return hip_emulator_launch(                                                            \
-            &hip_emulator_call_##kernel, arguments, grid, block, shared_bytes);                \
+            &hip_emulator_call_##hip_emulator_name, hip_emulator_arguments, hip_emulator_grid, \
+            hip_emulator_block, hip_emulator_shared_bytes);                                    \
     }
