@@ -5,6 +5,7 @@ bundle ends with writing it again and comparing, so no file can say anything but
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -13,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.bundle.environment import Environment
+from rocm_pipeline.bundle.failing import check_arrays
 from rocm_pipeline.bundle.folder import refusal
 from rocm_pipeline.bundle.manifest import Manifest, baseline_of, manifest_of
 from rocm_pipeline.bundle.stranger import check_bounds
 from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.integration.package import OperatorPackage, PackageFile
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.evidence import Evidence
+from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.targets.launch_plan import LaunchPlan
 from rocm_pipeline.targets.spec import Case, Target
@@ -39,6 +41,12 @@ REPRODUCTION = "reproduction.json"
 OPERATOR = "operator/"
 OPERATOR_EVIDENCE = "operator_evidence.json"
 FAILING = "failing/"
+
+SANDBOX_FORM = re.compile(
+    r"(bubblewrap|landlock)( \d[\d.]*)?"
+    r"( \+ (own files|seccomp|no cgroup|cgroup v\d \([a-z]+(, [a-z]+)*\)))*"
+)
+"""What `Sandbox.identity` may be: words of ours, with nothing of the author's."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -83,7 +91,7 @@ class Bundle:
     reproduction: Reproduction | None = None
     """What the pipeline itself found in a clean workspace."""
     failing: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    """Arrays of failing cases, `.npy` files by path below `failing/`."""
+    """Arrays of failing cases, `.npy` files by path below `failing/`; none of a pass."""
 
     @property
     def baseline(self) -> Candidate:
@@ -175,7 +183,27 @@ def parse(files: Mapping[str, bytes], folder: str) -> Bundle:
     if different or set(again) != set(files):
         first = (different or sorted(set(again) - set(files)))[0]
         raise refusal(f"{first} does not say what the other files say", folder)
+    _check_whole(bundle, folder)
     return bundle
+
+
+def _check_whole(bundle: Bundle, folder: str) -> None:
+    """Refuse what no export writes, and what would be carried along without a word on it."""
+    recorded = bundle.operator_evidence
+    if (bundle.package is None) != (recorded is None):
+        holds, lacks = (
+            (OPERATOR, OPERATOR_EVIDENCE) if bundle.package else (OPERATOR_EVIDENCE, OPERATOR)
+        )
+        raise refusal(f"holds {holds} without {lacks}, so nothing is known of it", folder)
+    about = (bundle.target.name, bundle.candidate.id)
+    if recorded is not None and (recorded.target, recorded.candidate) != about:
+        raise refusal(f"{OPERATOR_EVIDENCE} is about another kernel", folder)
+    for evidence in (bundle.evidence, bundle.baseline_evidence):
+        if evidence.sandbox and not SANDBOX_FORM.fullmatch(evidence.sandbox):
+            raise refusal(f"{EVIDENCE} names no sandbox of this program", folder)
+    if bundle.failing and bundle.evidence.status is Status.PASSED:
+        raise refusal(f"holds {FAILING}, but the kernel passed", folder)
+    check_arrays(bundle.failing, f"{folder}/{FAILING}")
 
 
 @dataclass(frozen=True)

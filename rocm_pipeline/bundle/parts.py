@@ -63,9 +63,10 @@ def claims_of(evidence: Evidence, *, about_baseline: bool = False) -> tuple[Clai
 
 
 def parts_of(evidence: Evidence) -> tuple[Part, ...]:
-    """Return `evidence` as parts: outcome, compilations, controls, executions, times."""
+    """Return `evidence` as parts: outcome, scope, compilations, controls, executions, times."""
     return (
         _outcome(evidence),
+        *_scope(evidence),
         *map(_compilation, evidence.compiles),
         *_controls(evidence.controls),
         *_executions(evidence.cases),
@@ -85,6 +86,16 @@ def _outcome(evidence: Evidence) -> Part:
     first = f": {evidence.findings[0].message}" if evidence.findings else ""
     words = short(f"{evidence.status.value}, {tier}{first}")
     return Part(Kind.OUTCOME, "outcome", words, (outcome,))
+
+
+def _scope(evidence: Evidence) -> Iterator[Part]:
+    scope = evidence.scope
+    if scope is not None:
+        words = (
+            f"{scope.executions} executions, {len(scope.controls)} trivial kernels, "
+            f"{len(scope.timing_cases)} timing cases on {', '.join(scope.architectures)}"
+        )
+        yield Part(Kind.SCOPE, "what was to be done", short(words), (scope,))
 
 
 def _compilation(record: CompileRecord) -> Part:

@@ -10,7 +10,17 @@ _CANDIDATE = "candidate"
 
 def rows(bundle: Bundle) -> list[Row]:
     """Return the rows about lineage, reviews, documentation and the pipeline's own check."""
-    return [*_lineage(bundle), *_reviews(bundle), *_documents(bundle)]
+    return [*_exporter(bundle), *_lineage(bundle), *_reviews(bundle), *_documents(bundle)]
+
+
+def _exporter(bundle: Bundle) -> Iterator[Row]:
+    made_by = bundle.exported_by
+    yield _row(
+        "machine that exported it",
+        f"{made_by.system} {made_by.machine}, {made_by.cpu}, {made_by.device}",
+        True,
+        unchecked="it is the author's word, and no figure is believed for it",
+    )
 
 
 def _lineage(bundle: Bundle) -> Iterator[Row]:

@@ -6,20 +6,27 @@ own reference in its place, which has the stranger's run in the sandbox, a proce
 So there is no way through the harness on which the stranger's text is executed outside.
 """
 
-import io
 import json
 import tempfile
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from rocm_pipeline.bundle.folder import refusal
 from rocm_pipeline.bundle.inside import reference as inside
+from rocm_pipeline.errors import one_line
 from rocm_pipeline.integration.interpreter import interpreter
-from rocm_pipeline.lab.sandbox import Limits, Sandbox, read_result, temporary_box
+from rocm_pipeline.lab.sandbox import (
+    Completed,
+    Limits,
+    ResultRefused,
+    Sandbox,
+    read_array,
+    temporary_box,
+)
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.spec import Target
 
@@ -31,6 +38,7 @@ MOST_OPERATIONS = 1 << 30
 """What the emulator may be asked to do for one held-out case."""
 
 _MODULE = "rocm_pipeline.bundle.inside.reference"
+_JOB = "/job"
 _OUTPUTS = "outputs"
 _MOST_SAID = 500
 _SECONDS = 60.0
@@ -76,16 +84,15 @@ def run_in_sandbox(
         job.mkdir()
         _write_job(job, source, outputs, inputs, symbols, scalars)
         done = Sandbox.detect().run(
-            python.argv(_MODULE),
+            python.argv(_MODULE, _JOB),
             box=box,
-            readonly={**python.readonly, str(inside.JOB): job},
+            readonly={**python.readonly, _JOB: job},
             environment=python.environment,
             limits=limits,
         )
         if done.returncode != 0:
-            said = " ".join(done.stderr.split())[-_MOST_SAID:] or f"status {done.returncode}"
-            raise ValueError("took too long" if done.timed_out else said)
-        return {name: _array(read_result(box, f"{name}.npy", MOST_CASE_BYTES)) for name in outputs}
+            raise ValueError("took too long" if done.timed_out else _last_words(done))
+        return {name: _array(box, f"{name}.npy") for name in outputs}
 
 
 def check_bounds(document: bytes, folder: str) -> None:
@@ -137,5 +144,14 @@ def _write_job(
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
-def _array(content: bytes) -> Array:
-    return cast(Array, np.load(io.BytesIO(content), allow_pickle=False))
+def _last_words(done: Completed) -> str:
+    """Return the last line that it said, where Python names the exception; quoted, as it is."""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return f"it said {one_line(lines[-1], _MOST_SAID)!r}" if lines else f"status {done.returncode}"
+
+
+def _array(box: Path, name: str) -> Array:
+    try:
+        return read_array(box, name, MOST_CASE_BYTES)
+    except ResultRefused as error:
+        raise ValueError(str(error)) from error

@@ -8,13 +8,16 @@ from rocm_pipeline.bundle.claims import Kind, Reproduction, Row, Verdict
 from rocm_pipeline.bundle.compare import Exactness, compare, not_asked
 from rocm_pipeline.bundle.contents import Bundle, parse
 from rocm_pipeline.bundle.environment import Environment, environment
+from rocm_pipeline.bundle.failing import failing_arrays, first_difference
 from rocm_pipeline.bundle.folder import read_folder, refusal, sums
+from rocm_pipeline.bundle.identity import contained_by, device, equal, same_kernel, version
 from rocm_pipeline.bundle.manifest import baseline_of, target_sha256
 from rocm_pipeline.bundle.operator_check import check_operator, operator_not_asked
 from rocm_pipeline.bundle.parts import executions_words
 from rocm_pipeline.bundle.stranger import check_sizes, contained
+from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.evidence import NO_DEVICE, Evidence, Status
+from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.records.store import sha256
@@ -47,6 +50,10 @@ def verify(folder: Path, workspace: Path, *, targets: Path, whole: bool = True) 
             *(check.everything(sandbox, workspace) if whole else check.kernel_alone()),
             *provenance.rows(bundle),
         ]
+    except UserError as error:
+        if not check.is_about_a_stranger(error):
+            raise
+        raise refusal(f"its target cannot judge: the {error.where} {error.what}", folder) from error
     except (MemoryError, ArithmeticError, ValueError) as error:
         # a target of our own ends in a UserError; these come of sizes and expressions of a stranger
         raise refusal(f"its target cannot be judged ({error})", folder) from error
@@ -86,14 +93,16 @@ class _Check:
         baseline = self.bundle.baseline_evidence.identity
         own, digest = baseline_of(target), target_sha256(target)
         return [
-            *_same_kernel("kernel", self.bundle.candidate, self.bundle.evidence, False),
-            *_same_kernel("baseline", own, self.bundle.baseline_evidence, True),
-            _equal(Kind.TARGET, "target judged", evidence.target_sha256, digest),
-            _equal(Kind.TARGET, "target judged", baseline.target_sha256, digest, True),
+            *same_kernel("kernel", self.bundle.candidate, self.bundle.evidence, False),
+            *same_kernel("baseline", own, self.bundle.baseline_evidence, True),
+            equal(Kind.TARGET, "target judged", evidence.target_sha256, digest),
+            equal(Kind.TARGET, "target judged", baseline.target_sha256, digest, True),
             self._target_row(),
-            _version(Kind.HARNESS, "harness", evidence.harness, self.here.harness),
-            _version(Kind.TOOLCHAIN, "toolchain", evidence.toolchain, self.here.toolchain),
-            _device(self.bundle.evidence),
+            version(Kind.HARNESS, "harness", evidence.harness, self.here.harness),
+            version(Kind.TOOLCHAIN, "toolchain", evidence.toolchain, self.here.toolchain),
+            device(self.bundle.evidence),
+            *contained_by(self.bundle.evidence, self.here.sandbox, False),
+            *contained_by(self.bundle.baseline_evidence, self.here.sandbox, True),
         ]
 
     def kernel_alone(self) -> list[Row]:
@@ -102,6 +111,7 @@ class _Check:
         found = self._again(bundle.candidate, bundle.evidence, bundle.baseline_evidence)
         return [
             *compare(bundle.evidence, found, self._exactness(bundle.evidence)),
+            *self._failing(found),
             *not_asked(bundle.baseline_evidence, _LEFT_OUT, about_baseline=True),
             *operator_not_asked(bundle, _LEFT_OUT),
         ]
@@ -113,6 +123,7 @@ class _Check:
         found = self._again(bundle.candidate, bundle.evidence, baseline)
         return [
             *compare(bundle.evidence, found, self._exactness(bundle.evidence)),
+            *self._failing(found),
             *self._fresh(),
             *compare(
                 bundle.baseline_evidence,
@@ -133,6 +144,35 @@ class _Check:
             baseline=baseline if recorded.speedups else None,
             seed=recorded.scope.seed if recorded.scope else None,
         )
+
+    def _failing(self, found: Evidence) -> list[Row]:
+        """Make the arrays of failing cases again, from what was found here."""
+        recorded = self.bundle.failing
+        if not recorded:
+            return []
+        candidate, emulator = self.bundle.candidate, self.harness.emulator
+        difference = first_difference(
+            recorded, failing_arrays(candidate, self._target, found, emulator)
+        )
+        exactness = self._exactness(self.bundle.evidence)
+        words = f"{len(recorded)} arrays"
+        if difference is None:
+            verdict, reason = Verdict.REPRODUCED, ""
+        elif difference.is_rounding and exactness.other_arithmetic:
+            verdict, reason = Verdict.REPRODUCED, f"within rounding; {exactness.other_arithmetic}"
+        else:
+            other = exactness.other_version
+            verdict, reason = Verdict.UNCHECKED if other else Verdict.NOT_REPRODUCED, other
+        return [
+            Row(
+                kind=Kind.FAILING,
+                claim="arrays of the failing cases",
+                recorded=words,
+                found=words if difference is None else difference.words,
+                verdict=verdict,
+                reason=reason,
+            )
+        ]
 
     def _fresh(self) -> list[Row]:
         recorded = self.bundle.evidence
@@ -173,12 +213,18 @@ class _Check:
         check_sizes(target, "the bundle's target")
         return contained(target)
 
+    def is_about_a_stranger(self, error: UserError) -> bool:
+        """Whether `error` asks to mend a target that whoever checks the bundle does not own."""
+        target, installed = self.bundle.target, self._installed
+        is_own = installed is not None and target_sha256(installed) == target_sha256(target)
+        return not is_own and target.name in error.where.split()
+
     def _target_row(self) -> Row:
         recorded = target_sha256(self.bundle.target)
         installed = self._installed
         claim = f"it is the target {self.bundle.target.name} as installed here"
         if installed is not None:
-            return _equal(Kind.TARGET, claim, recorded, target_sha256(installed))
+            return equal(Kind.TARGET, claim, recorded, target_sha256(installed))
         return Row(
             kind=Kind.TARGET,
             claim=claim,
@@ -204,51 +250,3 @@ class _Check:
             other_version="; ".join(other),
             other_arithmetic=f"exported with {', '.join(made_by)}" if differs else "",
         )
-
-
-def _same_kernel(
-    name: str, candidate: Candidate, evidence: Evidence, about_baseline: bool
-) -> list[Row]:
-    identity = evidence.identity
-    pairs = (
-        (f"source of the {name}", identity.source_sha256, candidate.source_sha256),
-        (f"launch plan of the {name}", identity.plan_sha256, candidate.plan_sha256),
-    )
-    return [_equal(Kind.SOURCE, *pair, about_baseline) for pair in pairs]
-
-
-def _equal(kind: Kind, claim: str, recorded: str, found: str, about_baseline: bool = False) -> Row:
-    same = recorded == found
-    return Row(
-        kind=kind,
-        claim=claim,
-        recorded=recorded,
-        found=found,
-        verdict=Verdict.REPRODUCED if same else Verdict.NOT_REPRODUCED,
-        reason="" if same else "another one",
-        about_baseline=about_baseline,
-    )
-
-
-def _version(kind: Kind, claim: str, recorded: str, found: str) -> Row:
-    same = recorded == found
-    return Row(
-        kind=kind,
-        claim=claim,
-        recorded=recorded,
-        found=found,
-        verdict=Verdict.REPRODUCED if same else Verdict.UNCHECKED,
-        reason="" if same else "another one is installed here, so figures need not be equal",
-    )
-
-
-def _device(evidence: Evidence) -> Row:
-    same = evidence.measured_on == NO_DEVICE
-    return Row(
-        kind=Kind.DEVICE,
-        claim="measured on",
-        recorded=evidence.measured_on,
-        found=NO_DEVICE,
-        verdict=Verdict.REPRODUCED if same else Verdict.UNCHECKED,
-        reason="" if same else "this version runs nothing on a device",
-    )

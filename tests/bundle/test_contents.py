@@ -1,15 +1,18 @@
 """What a bundle says: every file follows from the others, so one edited alone is found out."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rocm_pipeline.bundle.contents import Bundle, LineageLink, parse
 from rocm_pipeline.bundle.folder import BundleRefused
-from tests.fakes.values import a_reproduction, an_operator_evidence
+from rocm_pipeline.integration.package import generate
+from tests.fakes.values import a_failing_evidence, a_reproduction, an_operator_evidence
 
 
 def edited(files: dict[str, bytes], path: str, edit: Callable[[Any], None]) -> dict[str, bytes]:
@@ -23,13 +26,94 @@ def test_a_bundle_is_read_as_it_was_written_byte_for_byte(paper: Bundle) -> None
         paper,
         lineage=(LineageLink(kind="candidate", id="k-1", facts={"source": "s"}),),
         document="# Text\n",
+        package=generate(paper.target, paper.candidate, "# op\n"),
         operator_evidence=an_operator_evidence(paper.target, paper.candidate),
         reproduction=a_reproduction(paper.target, paper.candidate, paper.evidence),
-        failing={"case0/output_y.npy": b"array"},
     )
     files = whole.files()
     assert parse(files, "here") == whole
     assert whole.files() == files
+
+
+def npy(array: Any) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+@pytest.fixture
+def failed(paper: Bundle) -> Bundle:
+    """A bundle of a kernel that failed, with an array of it."""
+    evidence = a_failing_evidence(paper.target, paper.candidate)
+    arrays = {"case0/output_y.npy": npy(np.arange(3.0))}
+    return replace(paper, evidence=evidence, failing=arrays)
+
+
+def test_arrays_of_a_failing_kernel_are_read_as_they_were_written(failed: Bundle) -> None:
+    assert parse(failed.files(), "here") == failed
+
+
+PICKLE = b"cos\nsystem\n(S'id'\ntR."
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("case0/output_y.npy", PICKLE, "case0/output_y.npy is not an array"),
+        ("case0/output_y.npy", npy(np.arange(3.0)) + PICKLE, "is not an array"),
+        ("case0/readme.txt", b"Measured 50x", "case0/readme.txt is no array of a failing case"),
+        ("case0/other_y.npy", npy(np.arange(3.0)), "is no array of a failing case"),
+        ("output_y.npy", npy(np.arange(3.0)), "is no array of a failing case"),
+    ],
+)
+def test_anything_but_an_array_beside_failing_cases_is_refused(
+    failed: Bundle, path: str, content: bytes, said: str
+) -> None:
+    files = replace(failed, failing={path: content}).files()
+    with pytest.raises(BundleRefused, match=said) as refused:
+        parse(files, "here")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_kernel_that_passed_has_no_failing_cases(paper: Bundle, failed: Bundle) -> None:
+    with pytest.raises(BundleRefused, match="holds failing/, but the kernel passed"):
+        parse(replace(paper, failing=failed.failing).files(), "here")
+
+
+def test_an_operator_without_evidence_is_refused_and_the_other_way_round(paper: Bundle) -> None:
+    package = generate(paper.target, paper.candidate, "import os; os.system('id')\n")
+    with pytest.raises(BundleRefused, match=r"holds operator/ without operator_evidence\.json"):
+        parse(replace(paper, package=package).files(), "here")
+    evidence = an_operator_evidence(paper.target, paper.candidate)
+    with pytest.raises(BundleRefused, match=r"holds operator_evidence\.json without operator/"):
+        parse(replace(paper, operator_evidence=evidence).files(), "here")
+
+
+def test_evidence_of_the_operator_of_another_kernel_is_refused(paper: Bundle) -> None:
+    package = generate(paper.target, paper.candidate, "# op\n")
+    other = paper.candidate.model_copy(update={"source": "another"})
+    evidence = an_operator_evidence(paper.target, other)
+    with pytest.raises(BundleRefused, match=r"operator_evidence\.json is about another kernel"):
+        parse(replace(paper, package=package, operator_evidence=evidence).files(), "here")
+
+
+@pytest.mark.parametrize(
+    "sandbox",
+    [
+        "bubblewrap 0.11.0 + seccomp + cgroup v2 (memory, pids)",
+        "landlock 7 + own files + seccomp + no cgroup",
+    ],
+)
+def test_the_names_of_our_sandboxes_are_taken_and_no_other_words(
+    paper: Bundle, sandbox: str
+) -> None:
+    evidence = paper.evidence.model_copy(update={"sandbox": sandbox})
+    assert parse(replace(paper, evidence=evidence).files(), "here").evidence.sandbox == sandbox
+    for words in ("certified by AMD on MI300X", f"{sandbox} on MI300X", f"{sandbox}\n"):
+        evidence = paper.evidence.model_copy(update={"sandbox": words})
+        for forged in ({"evidence": evidence}, {"baseline_evidence": evidence}):
+            with pytest.raises(BundleRefused, match="names no sandbox of this program"):
+                parse(replace(paper, **forged).files(), "here")
 
 
 def test_the_manifest_names_the_hash_of_everything(paper: Bundle) -> None:

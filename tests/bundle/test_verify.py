@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from rocm_pipeline.bundle.contents import LineageLink
 from rocm_pipeline.bundle.failing import failing_arrays
 from rocm_pipeline.bundle.folder import BundleRefused, write_folder
 from rocm_pipeline.cli import app
-from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.evidence import Evidence, Status
 from tests.bundle.conftest import Check, Judged, row
 from tests.fakes.values import a_reproduction
@@ -134,6 +134,14 @@ def test_a_failing_kernel_s_failure_is_reproduced_with_its_arrays(
     assert found.broken == (), found.words
     assert found.holds
     assert not found.is_t5, "a failure that is reproduced is no tier"
+    assert row(found, "arrays of the failing cases").verdict is Verdict.REPRODUCED
+    forged = {**arrays, next(p for p in arrays if "output" in p): npy(np.zeros(3))}
+    few = dict(list(arrays.items())[1:])
+    for other, said in ((forged, "has other values"), (few, "is left out")):
+        found = check(candidate=candidate, evidence=evidence, failing=other)
+        refuted = row(found, "arrays of the failing cases")
+        assert (refuted.verdict, found.holds) == (Verdict.NOT_REPRODUCED, False)
+        assert said in refuted.found
     case = sorted({path.split("/")[0] for path in arrays})[0]
     loaded = {
         path.split("/")[1]: np.load(io.BytesIO(content), allow_pickle=False)
@@ -143,6 +151,37 @@ def test_a_failing_kernel_s_failure_is_reproduced_with_its_arrays(
     assert set(loaded) == {"input_x.npy", "expected_y.npy", "output_y.npy"}
     np.testing.assert_allclose(loaded["expected_y.npy"], 2.0 * loaded["input_x.npy"] + 1)
     np.testing.assert_allclose(loaded["output_y.npy"] - loaded["expected_y.npy"], 0.5, atol=1e-4)
+
+
+def npy(array: Any) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def test_what_contained_the_run_and_who_exported_it_are_never_left_without_a_row(
+    judged: Judged, check: Check
+) -> None:
+    found = check()
+    for about_baseline in (False, True):
+        contained = row(found, "contained by", about_baseline=about_baseline)
+        assert contained.verdict is Verdict.REPRODUCED
+        assert contained.recorded == judged.evidence.sandbox
+    assert row(found, "machine that exported it").verdict is Verdict.UNCHECKED
+    found = check(evidence=edited(judged, sandbox="landlock 99 + seccomp + no cgroup"))
+    other = row(found, "contained by")
+    assert (other.verdict, other.recorded[:11]) == (Verdict.UNCHECKED, "landlock 99")
+    assert other.reason
+    assert found.is_t5, "what a machine is called says nothing of the kernel"
+
+
+def test_a_scope_that_was_made_larger_is_not_reproduced(judged: Judged, check: Check) -> None:
+    _, evidence = judged.judge(judged.bundle.candidate.source.replace("+ 1.0f", "+ 1.5f"))
+    assert evidence.scope is not None
+    scope = evidence.scope.model_copy(update={"executions": 10**6})
+    candidate, _ = judged.judge(judged.bundle.candidate.source.replace("+ 1.0f", "+ 1.5f"))
+    found = check(candidate=candidate, evidence=evidence.model_copy(update={"scope": scope}))
+    assert row(found, "what was to be done").verdict is Verdict.NOT_REPRODUCED
 
 
 ATTACK = """\
@@ -184,6 +223,7 @@ def test_a_stranger_s_reference_runs_in_the_sandbox_alone(
     ("body", "said"),
     [
         ("    raise SystemExit(0)\n", "fails on"),
+        ("    raise ValueError('first\\nlast \\x1b[2J')\n", "it said 'last'"),
         ("    return {}\n", "KeyError"),
         ("    import numpy as np\n    return {'y': np.array([object()])}\n", "allow_pickle"),
     ],
@@ -192,9 +232,13 @@ def test_a_stranger_s_reference_that_gives_nothing_is_an_error_of_one_line(
     judged: Judged, check: Check, body: str, said: str
 ) -> None:
     source = f"def reference(inputs, symbols, scalars):\n{body}"
-    with pytest.raises(UserError, match=said) as refused:
+    with pytest.raises(BundleRefused, match=said) as refused:
         check(target=judged.target.model_copy(update={"reference": source}), targets=EMPTY)
-    assert "\n" not in str(refused.value)
+    told = str(refused.value)
+    assert "\n" not in told
+    assert "Traceback" not in told
+    assert "Mend" not in told, "whoever checks a bundle does not own its target"
+    assert "Ask its author" in told
 
 
 def test_the_command_says_what_came_of_it_by_its_exit_status(
