@@ -62,7 +62,7 @@ def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
     """Do the main job: plan, write, verify, integrate, document and review kernels."""
     from rocm_pipeline.main_job import run_main_job
 
-    redaction.withhold()
+    _withhold_secrets()
     place = _home(home)
     names = tuple(dict.fromkeys(targets or library.builtin_names()))
     try:
@@ -82,7 +82,7 @@ def ui(
     """Open the Dagster UI with the same assets on 127.0.0.1."""
     from rocm_pipeline.resources.instance import prepare_instance
 
-    redaction.withhold()
+    _withhold_secrets()
     place = _home(home)
     _require_free(port)
     prepare_instance(place).dispose()
@@ -316,6 +316,15 @@ def _home(option: Path | None) -> Home:
             fix=f"Mend its permissions, or set {HOME_VARIABLE} to another folder.",
         ) from error
     return home
+
+
+def _withhold_secrets() -> None:
+    try:
+        redaction.withhold()
+    except redaction.TooManySecretsError as error:
+        raise UserError(
+            str(error), where="environment", fix="Start without the variables that are not needed."
+        ) from error
 
 
 def _require_free(port: int) -> None:

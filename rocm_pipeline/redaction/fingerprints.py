@@ -6,9 +6,8 @@ squeezed text are hashed to one of 2^18 slots; where a spelling of a secret has 
 """
 
 import base64
-import json
-import re
 import secrets
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,13 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from rocm_pipeline.redaction.decoding import MOST_LEVELS, decoded
 from rocm_pipeline.redaction.encodings import IS_KEPT, spellings, squeeze
 
 _WORD = 8
 _SLOT_BITS = 18
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - _SLOT_BITS)
-_WITHOUT_ESCAPES = re.compile(rb"\\[nrt]")
+_ENTRY = struct.Struct("3s3s8s")
+"""Slot, length, digest: dense, because one variable of an environment must hold them all."""
+_SALT_BYTES = 16
 _KEPT = np.frombuffer(IS_KEPT, dtype=np.uint8).astype(bool)
 
 Span = tuple[int, int]
@@ -39,7 +41,7 @@ class Fingerprints:
     @classmethod
     def of(cls, values: Iterable[str], salt: bytes | None = None) -> "Fingerprints":
         """Return the fingerprints of `values`."""
-        key = salt if salt is not None else secrets.token_bytes(16)
+        key = salt if salt is not None else secrets.token_bytes(_SALT_BYTES)
         words = {spelling for value in values for spelling in spellings(value)}
         return cls(
             key,
@@ -51,16 +53,20 @@ class Fingerprints:
     @classmethod
     def load(cls, text: str) -> "Fingerprints":
         """Return what `dump` wrote."""
-        data = json.loads(text)
-        return cls(
-            base64.b64decode(data["salt"]),
-            frozenset((slot, length, base64.b64decode(d)) for slot, length, d in data["entries"]),
+        data = base64.b64decode(text)
+        starts = range(_SALT_BYTES, len(data), _ENTRY.size)
+        packed = (_ENTRY.unpack_from(data, start) for start in starts)
+        entries = frozenset(
+            (_number(slot), _number(length), digest) for slot, length, digest in packed
         )
+        return cls(data[:_SALT_BYTES], entries)
 
     def dump(self) -> str:
         """Return them as text, for the environment of other processes."""
-        entries = [[s, n, base64.b64encode(d).decode()] for s, n, d in sorted(self.entries)]
-        return json.dumps({"salt": base64.b64encode(self.salt).decode(), "entries": entries})
+        packed = (
+            _ENTRY.pack(_bytes(s), _bytes(n), digest) for s, n, digest in sorted(self.entries)
+        )
+        return base64.b64encode(self.salt + b"".join(packed)).decode()
 
     def __or__(self, other: "Fingerprints") -> "Fingerprints":
         """Return both; they must share a salt."""
@@ -72,11 +78,14 @@ class Fingerprints:
         """Return where in `data` a spelling of a secret stands, in order, not overlapping."""
         if not self.entries:
             return []
+        return merged(self._spans(data, MOST_LEVELS))
+
+    def _spans(self, data: bytes, levels: int) -> list[Span]:
         found = self._found(data)
-        if b"\\" in data:
-            # the letter of an escaped line end is no letter of a secret that is split there
-            found += self._found(_WITHOUT_ESCAPES.sub(b"  ", data))
-        return merged(found)
+        inner = decoded(data) if levels else None
+        if inner is not None:
+            found += [inner.source(*span) for span in self._spans(inner.data, levels - 1)]
+        return found
 
     def _found(self, data: bytes) -> list[Span]:
         squeezed = squeeze(data)
@@ -130,6 +139,14 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         else:
             joined.append((start, end))
     return joined
+
+
+def _bytes(number: int) -> bytes:
+    return number.to_bytes(3, "big")
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
 
 
 def _salt_word(salt: bytes) -> np.uint64:

@@ -13,6 +13,7 @@ import os
 import sys
 import traceback
 from collections.abc import Generator, Mapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -25,6 +26,12 @@ from rocm_pipeline.redaction.redactor import Redactor
 
 FINGERPRINTS_VARIABLE = "ROCM_PIPELINE_FINGERPRINTS"
 """Holds what the parent process knew; a variable, so that it never is on a disk."""
+MOST_FINGERPRINTS = 130_000
+"""Characters; Linux starts no process with a variable longer than 128 KiB, its name included."""
+
+
+class TooManySecretsError(ValueError):
+    """The environment holds more secrets than one variable can hold fingerprints of."""
 
 
 class _State:
@@ -75,9 +82,17 @@ def install() -> Found:
 
 
 def withhold() -> tuple[str, ...]:
-    """Take the secrets out of the environment for every later process; return their names."""
+    """Take the secrets out of the environment for every later process; return their names.
+
+    Raises `TooManySecretsError` when no variable can hold the fingerprints of all.
+    """
     found = install()
-    os.environ[FINGERPRINTS_VARIABLE] = _State.redactor.known.dump()
+    fingerprints = _State.redactor.known.dump()
+    if len(fingerprints) > MOST_FINGERPRINTS:
+        raise TooManySecretsError(
+            f"the environment holds {len(found.values)} secrets, more than can be watched for"
+        )
+    os.environ[FINGERPRINTS_VARIABLE] = fingerprints
     for name in found.names:
         del os.environ[name]
     return found.names
@@ -126,36 +141,76 @@ class _CleanStream(io.TextIOBase):
 
 
 def _redact_log_records() -> None:
-    """A filter would only see the records of its own logger; every record is made here."""
-    make = logging.getLogRecordFactory()
+    """A filter would only see the records of its own logger; every record is made here.
+
+    A logger adds its caller's `extra=` after the factory, so that its own method is wrapped, too.
+    """
+    make_bare, make = logging.getLogRecordFactory(), logging.Logger.makeRecord
+
+    def clean_bare(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        return _with_clean_message(make_bare(*args, **kwargs))
 
     def clean(*args: Any, **kwargs: Any) -> logging.LogRecord:
-        record = make(*args, **kwargs)
-        with contextlib.suppress(TypeError, ValueError):  # a wrong format is logging's to report
-            message = record.getMessage()
-            cleaned = clean_text(message)
-            if cleaned != message:
-                record.msg, record.args = cleaned, ()
-        if record.exc_info and record.exc_info[0] is not None:
-            record.exc_text = clean_text("".join(traceback.format_exception(*record.exc_info)))
-        return record
+        return _with_clean_fields(make(*args, **kwargs))
 
-    logging.setLogRecordFactory(clean)
+    logging.setLogRecordFactory(clean_bare)
+    logging.Logger.makeRecord = clean
+
+
+def _with_clean_message(record: logging.LogRecord) -> logging.LogRecord:
+    with contextlib.suppress(TypeError, ValueError):  # a wrong format is logging's to report
+        message = record.getMessage()
+        cleaned = clean_text(message)
+        if cleaned != message:
+            record.msg, record.args = cleaned, ()
+    if record.exc_info and record.exc_info[0] is not None:
+        record.exc_text = clean_text("".join(traceback.format_exception(*record.exc_info)))
+    return record
+
+
+def _with_clean_fields(record: logging.LogRecord) -> logging.LogRecord:
+    """Clean the rest: names of logger, thread and process, paths, and what a caller added."""
+    for name, value in vars(record).items():
+        if name not in _CLEAN_ALREADY:
+            is_text = isinstance(value, str)
+            setattr(record, name, _clean_name(value) if is_text else clean_value(value))
+    return record
+
+
+_CLEAN_ALREADY = ("msg", "args", "exc_info", "exc_text")
+_LONGEST_NAME = 4000
+
+
+def _clean_name(text: str) -> str:
+    """Return `text` redacted, where the same few come again and again: names, SQL statements."""
+    if len(text) > _LONGEST_NAME:
+        return clean_text(text)
+    return _remembered(_State.redactor, text)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(redactor: Redactor, text: str) -> str:
+    return redactor.text(text)
 
 
 def _redact_statement(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
 ) -> tuple[str, Any]:
-    return statement, _clean_value(parameters)
+    return _clean_name(statement), clean_value(parameters)
 
 
-def _clean_value(value: Any) -> Any:
+def clean_value(value: Any) -> Any:
+    """Return `value` with every text and all bytes in it redacted; what is no plain data stays."""
     if isinstance(value, str):
         return clean_text(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        data = bytes(value)
+        clean = clean_bytes(data)
+        return value if clean == data else clean
     if isinstance(value, dict):
-        return {key: _clean_value(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_clean_value(inner) for inner in value)
+        return {clean_value(key): clean_value(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(clean_value(inner) for inner in value)
     return value
 
 

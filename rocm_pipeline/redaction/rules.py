@@ -83,6 +83,9 @@ RULES = (
           rf"{_START}eyJ{_WORD}{{12,2000}}\.eyJ{_WORD}{{12,6000}}\.{_WORD}{{20,1400}}"),
     _rule("password in a URL", "://",
           r"://[^\s/@:\"'\\<>]{0,80}:(?P<secret>[^\s/@:\"'\\<>{}$\[\]]{3,200})(?=@)"),
+    _rule("token as the user of a URL", "://",
+          rf"://(?P<secret>(?={_WORD}{{0,200}}[0-9])(?={_WORD}{{0,200}}[A-Za-z]){_WORD}{{20,200}})"
+          r"(?=(?::[^\s/@\"'\\<>]{0,200})?@)"),
     _rule("bearer token", "bearer",
           r"(?i:bearer)[ \t]{1,4}(?P<secret>[A-Za-z0-9_.~+/-]{20,2000}={0,2})"),
     _rule("basic credentials", "authorization",

@@ -1,5 +1,6 @@
 """Names of files: what is refused, and that it is refused before anything is written."""
 
+import json
 import os
 import threading
 import time
@@ -19,7 +20,18 @@ from rocm_pipeline.planning.plan import Role
 from rocm_pipeline.publishing.tree import write_files
 from tests.scale import scaled
 
+ACTED_ON = [
+    "test_x.py", "x_test.py", "a/conftest.py", "BUILD", "BUILD.bazel", "WORKSPACE", "MODULE.bazel",
+    "SConstruct", "docker-compose.yml", "compose.yaml", "action.yml", "CMakePresets.json",
+    "x.cmake", "configure", "uv.lock", "Cargo.lock", "requirements-dev.txt", "x.so", "x.pyc",
+    "x.sh", "x.ps1", "refs/heads/main", "objects/info/alternates", "config", "packed-refs",
+    "index.lock", "gitattributes", "github/workflows/x.yml", "SKILL.md", "AGENTS.override.md",
+    "copilot-instructions.md", "cursorrules", "makefile.am", "GNUmakefile.in", "Gemfile.lock",
+    "azure-pipelines.yaml", "cloudbuild.json", "jest.config.js", "gulpfile.js", "mkdocs.yml",
+    "conf.py", "tasks.py", "__main__.py", "x.dist-info/entry_points.txt", "default.nix",
+]  # fmt: skip
 REFUSED = [
+    *ACTED_ON,
     "", "/", "/etc/passwd", "//x", "..", ".", "../x", "a/../x", "a/..", "a//b", "a/", "./x",
     "~/x", "~root", "C:\\x", "c:x", "a\\b", "\\\\server\\x", "file:stream", "x::$DATA",
     ".git/config", ".GIT/config", ".Git", "a/.git/hooks/x", "git~1/config", "GIT~2",
@@ -34,6 +46,10 @@ REFUSED = [
     "e\u0301", "\u00e9", "a" * 256, "/".join("a" * 20), "a/" * 600 + "b", "a*b", "a?b", "a|b",
     "a;b", "$(id)", "`id`", "a'b", 'a"b', "a b", "<x>", "%2e%2e/x", "x\ud800",
 ]  # fmt: skip
+
+
+PASSED_BY_THE_SECOND_LOOK = ["__init__.py", "test_op.py", "torch.py", "numpy.py", "main.go", "a.b"]
+"""What a package of ours holds, or no list of names can tell: the roles' lists refuse it."""
 
 
 @pytest.mark.parametrize("path", REFUSED)
@@ -60,6 +76,44 @@ def test_a_reply_with_such_a_name_holds_no_such_file(role: Role, path: str) -> N
         words = ""
     assert "\n" not in words
     assert {file.path for file in files} <= allowed_files(role)
+
+
+def _whole_reply(role: Role, more: str, as_json: bool) -> str:
+    """Return a reply with every file that `role` owes, and one more."""
+    files = {more: "owned\n"} | dict.fromkeys(sorted(allowed_files(role)), "content\n")
+    if as_json:
+        return json.dumps({"files": [{"path": p, "text": t} for p, t in files.items()]})
+    return "\n".join(f"### FILE: {path}\n```\n{text}```\n" for path, text in files.items())
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["markdown", "json"])
+@pytest.mark.parametrize("role", Role)
+def test_a_whole_reply_with_a_file_nobody_asked_for_is_refused_before_anything_is_written(
+    role: Role, as_json: bool, tmp_path: Path
+) -> None:
+    def take(more: str) -> None:
+        reply = parse(_whole_reply(role, more, as_json), allowed_files(role))
+        write_files(tmp_path, {file.path: file.text for file in reply.files})
+
+    for path in (*ACTED_ON, *PASSED_BY_THE_SECOND_LOOK):
+        with pytest.raises(ReplyError) as error:
+            take(path)
+        assert "\n" not in str(error.value)
+        assert list(tmp_path.iterdir()) == []
+    own = min(allowed_files(role))
+    take(own)
+    assert {file.name for file in tmp_path.iterdir()} == allowed_files(role)
+
+
+@pytest.mark.parametrize("path", PASSED_BY_THE_SECOND_LOOK)
+def test_what_the_second_look_lets_pass_is_known(path: str) -> None:
+    """The control: without a role's list these would be taken."""
+    assert "/".join(check_path(path)) == path
+
+
+@pytest.mark.parametrize("target", ["head", "config", "build", "module", "configure", "tasks"])
+def test_a_target_may_be_called_like_a_file_that_is_refused(target: str) -> None:
+    assert check_path(f"kernels/{target}/{target}_op/test_op.py")
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import logging
 import os
 import sys
+import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import sqlalchemy
 
 from rocm_pipeline.agents.outcome import Document
 from rocm_pipeline.automation import alerts
@@ -90,6 +92,35 @@ def write_files(home: Home) -> None:
     handler.close()
 
 
+def write_log_fields(home: Home) -> None:
+    """Log with a secret in each field of a record that is not the message."""
+    thread = threading.current_thread()
+    for field, name in (("name", TEXT), ("threadName", "plain"), ("extra", "plain")):
+        file = {"name": "names", "threadName": "threads", "extra": "extra"}[field]
+        handler = logging.FileHandler(home.path / f"{file}.log")
+        handler.setFormatter(logging.Formatter(f"%({field})s"))
+        logger = logging.Logger(name)
+        logger.addHandler(handler)
+        usual, thread.name = thread.name, TEXT if field == "threadName" else thread.name
+        logger.warning("plain", extra={"extra": [TEXT, {TEXT: 1}]} if field == "extra" else None)
+        thread.name = usual
+        handler.close()
+
+
+def write_sql(home: Home) -> None:
+    """Give a database a secret within a statement, and as bytes."""
+    quoted = TEXT.replace("'", "''")
+    for file, statement, parameters in (
+        ("literals", f"INSERT INTO t VALUES ('{quoted}')", ()),
+        ("bytes", "INSERT INTO t VALUES (?)", (TEXT.encode(),)),
+    ):
+        engine = sqlalchemy.create_engine(f"sqlite:///{home.path / file}.sqlite")
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE t (x)")
+            connection.exec_driver_sql(statement, parameters)
+        engine.dispose()
+
+
 def write_branch(home: Home) -> None:
     ensure_example(home.repository)
     files = {"kernels/row_softmax/README.md": TEXT, "kernels/row_softmax/pr.md": SHORT}
@@ -107,6 +138,8 @@ def main() -> None:
     home.create()
     write_records(home)
     write_files(home)
+    write_log_fields(home)
+    write_sql(home)
     write_branch(home)
     with prepare_instance(home) as instance:
         dg.materialize([leaky], instance=instance, tags={"note": SHORT[:5000]})

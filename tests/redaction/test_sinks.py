@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,11 @@ SINKS: Mapping[str, tuple[str, ...]] = {
     "report": ("reports/**/*",),
     "alerts": ("alerts.log",),
     "logs": ("app.log",),
+    "logs: names of loggers": ("names.log",),
+    "logs: names of threads": ("threads.log",),
+    "logs: fields of callers": ("extra.log",),
+    "SQL literals": ("literals.sqlite",),
+    "SQL bytes": ("bytes.sqlite",),
     "event log (metadata, errors, log lines)": ("dagster/storage/**/*",),
     "compute logs": ("dagster/logs/**/*",),
     "work tree": ("worktrees/**/*",),
@@ -79,8 +85,10 @@ def _content(path: Path) -> bytes:
 
 
 def _bare(data: bytes) -> bytes:
-    """Return the letters and digits alone, in which no spelling of punctuation hides anything."""
-    return re.sub(rb"[^a-z0-9]", b"", re.sub(rb"\\[nrt]", b"", data.lower()))
+    """Return the letters and digits alone: no punctuation or width of letters hides anything."""
+    narrow = unicodedata.normalize("NFKC", data.decode("utf-8", "surrogateescape"))
+    lowered = narrow.encode("utf-8", "surrogateescape").lower()
+    return re.sub(rb"[^a-z0-9]", b"", re.sub(rb"\\[nrt]", b"", lowered))
 
 
 def _unescaped(data: bytes) -> bytes:

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from plotly.offline import get_plotlyjs
 
+from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.reporting.figures import progress_figure, speedup_figure
 from rocm_pipeline.reporting.page import PLOTLY, ReportInputs, read_summaries, write_page
+from rocm_pipeline.reporting.pull_request_body import render_body
 from rocm_pipeline.reporting.tables import mean_speedup, range_words, span_words
+from tests.fakes.values import some_examples
 from tests.reporting.inputs import report_inputs
 
 LINK = re.compile(r"""\b(?:src|href)\s*=\s*["']([^"']*)["']""")
@@ -52,6 +55,26 @@ def test_a_damaged_plotly_is_written_anew_and_a_good_one_is_left(
     written = script.stat().st_ino
     write_page(tmp_path, inputs)
     assert script.stat().st_ino == written
+
+
+@pytest.mark.parametrize("status", [Status.PASSED, Status.NOT_RUN])
+def test_page_and_body_show_what_came_of_the_documentation_s_code(
+    tmp_path: Path, inputs: ReportInputs, status: Status
+) -> None:
+    examples = some_examples(status)
+    document = inputs.document.model_copy(update={"examples": examples})
+    html = write_page(tmp_path, replace(inputs, document=document)).read_text()
+    message = examples.blocks[0].message
+    assert cells(html, "3") == [["3", "python", status.value, message]]
+    kernel, evidence = inputs.kernel, inputs.operator.evidence
+    body = render_body(inputs.target, kernel, evidence, (), inputs.reproduction, examples)
+    assert f"| 3 | python | {status.value} | {message} |" in body
+
+
+def test_a_page_says_that_no_code_was_run(tmp_path: Path, inputs: ReportInputs) -> None:
+    assert inputs.document.examples is None
+    html = write_page(tmp_path, inputs).read_text()
+    assert "No code of the documentation was run or compiled." in html
 
 
 def test_the_same_values_make_the_same_page(tmp_path: Path, inputs: ReportInputs) -> None:
