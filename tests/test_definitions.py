@@ -71,6 +71,7 @@ def test_every_gate_is_partitioned_and_reads_as_a_statement() -> None:
         "not_slower_than_baseline",
         "documentation_is_complete",
         "numbers_come_from_evidence",
+        "documentation_examples_run",
         "reviewer_approved",
         "branch_holds_evidence",
     }
@@ -91,6 +92,7 @@ def test_what_a_later_stage_must_not_build_on_is_blocking() -> None:
         "operator_passes_opcheck",
         "documentation_is_complete",
         "numbers_come_from_evidence",
+        "documentation_examples_run",
     }
 
 

@@ -6,6 +6,7 @@ that used the same answers: no clock, no host load, no flag saying that an answe
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.reply import Reply
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
@@ -143,3 +144,5 @@ class Document(_Frozen):
     problems: tuple[str, ...]
     """What the documentation check found: missing sections, numbers not in the evidence."""
     exchange: Exchange | None
+    examples: Examples | None = None
+    """What came of its code; None when nobody looked."""

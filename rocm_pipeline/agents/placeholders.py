@@ -9,7 +9,7 @@ PLACEHOLDERS: Mapping[str, str] = {
     "speedup_table": "speed-up over the baseline for each architecture and case, with its label",
     "resources_table": "registers, LDS, spills and occupancy for each architecture",
     "correctness_table": "cases run, errors against the tolerance, checks and controls",
-    "usage": "a code example that calls the operator",
+    "usage": "the line that imports the operator, and its signature",
     "kernel_id": "the kernel's id",
     "evidence_id": "the id of the evidence record",
     "limits": "what was not verified, and the limits that the harness found",

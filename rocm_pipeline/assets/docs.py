@@ -1,4 +1,4 @@
-"""Documentation: an agent's text, every figure of it from evidence."""
+"""Documentation: an agent's text, every figure of it from evidence, every example run."""
 
 import dagster as dg
 
@@ -12,7 +12,9 @@ from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.integration.usage import usage
 from rocm_pipeline.planning.plan import Plan, TaskType
 from rocm_pipeline.reporting.document import render_document
-from rocm_pipeline.resources.protocols import Workshop
+from rocm_pipeline.reporting.tables import examples_table
+from rocm_pipeline.resources.operators import verification_version
+from rocm_pipeline.resources.protocols import Integration, Workshop
 from rocm_pipeline.targets.spec import Target
 
 
@@ -21,7 +23,7 @@ from rocm_pipeline.targets.spec import Target
     group_name="documentation",
     owners=OWNERS,
     kinds={"ollama", "markdown"},
-    code_version=code_version("documentation"),
+    code_version=f"{code_version('documentation')}-{verification_version()}",
     check_specs=[
         gate(
             "documentation",
@@ -35,10 +37,18 @@ from rocm_pipeline.targets.spec import Target
             "Every number of the text is in the evidence or in the target.",
             blocking=True,
         ),
+        gate(
+            "documentation",
+            "documentation_examples_run",
+            "There is a Python example, each calls the operator and ends without an error, and "
+            "every kernel shown compiles; a warning where nothing could be run.",
+            blocking=True,
+        ),
     ],
 )
 def documentation(
     workshop: dg.ResourceParam[Workshop],
+    integration: dg.ResourceParam[Integration],
     target: Target,
     plan: Plan,
     kernel: ChosenKernel,
@@ -49,10 +59,12 @@ def documentation(
     rejected: list[Rejected] = []
     while True:
         draft = workshop.write_document(target, plan, task, kernel, rejected)
-        document = render_document(
+        rendered = render_document(
             draft.text, target, kernel, usage(target, torch_op.package), draft.exchange
         )
-        problem = draft.refused or "\n".join(document.problems)
+        examples = integration.run_examples(target, kernel, torch_op, rendered.markdown)
+        document = rendered.model_copy(update={"examples": examples})
+        problem = draft.refused or "\n".join((*document.problems, *examples.problems))
         if draft.exchange:
             yield replied(target.name, draft.exchange, problem or "no problem found")
         is_repeated = bool(rejected) and rejected[-1].text == draft.text
@@ -64,6 +76,11 @@ def documentation(
         {
             "document": dg.MetadataValue.md(document.markdown),
             "problems": list(document.problems),
+            "examples": dg.MetadataValue.md(examples_table(examples)),
         },
-        [gates.documentation_is_complete(document), gates.numbers_come_from_evidence(document)],
+        [
+            gates.documentation_is_complete(document),
+            gates.numbers_come_from_evidence(document),
+            gates.documentation_examples_run(document),
+        ],
     )

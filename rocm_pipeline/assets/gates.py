@@ -158,6 +158,21 @@ def numbers_come_from_evidence(document: Document) -> dg.AssetCheckResult:
     return verdict("documentation", "numbers_come_from_evidence", not unknown, why)
 
 
+def documentation_examples_run(document: Document) -> dg.AssetCheckResult:
+    """Pass only when every example ran; what could not be run here is a warning."""
+    name = "documentation_examples_run"
+    examples = document.examples
+    if examples is None:
+        return verdict("documentation", name, False, "no example was run")
+    if examples.problems:
+        return verdict("documentation", name, False, "; ".join(examples.problems))
+    if examples.not_run:
+        why = examples.not_run[0].words
+        return verdict("documentation", name, False, why, severity="WARN")
+    why = f"examples that called the operator and ended without an error: {len(examples.passed)}"
+    return verdict("documentation", name, True, why)
+
+
 def reviewer_approved(review: Review) -> dg.AssetCheckResult:
     worst = [f.message for f in review.findings if f.severity in ("blocker", "major")]
     return verdict(

@@ -57,7 +57,9 @@ def pull_request(
             operator=torch_op,
             document=documentation,
             review=final_review,
-            body=render_body(target, kernel, torch_op.evidence, reviews, reproduction),
+            body=render_body(
+                target, kernel, torch_op.evidence, reviews, reproduction, documentation.examples
+            ),
             bundle=bundles.files(
                 BundleParts(
                     target=target,

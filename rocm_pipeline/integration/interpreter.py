@@ -11,7 +11,17 @@ from pathlib import Path
 from rocm_pipeline.lab.sandbox import Limits
 
 _BASE = "/python"
-_OURS = "/ours"
+_OURS = "/ours/rocm_pipeline"
+
+_START = """\
+import importlib.util, sys
+sys.path[:0] = {search}
+ours = importlib.util.spec_from_file_location("rocm_pipeline", "{ours}/__init__.py")
+sys.modules["rocm_pipeline"] = package = importlib.util.module_from_spec(ours)
+ours.loader.exec_module(package)
+from {module} import main
+main(*sys.argv[1:])
+"""
 
 LIMITS = Limits(
     wall_seconds=400,
@@ -32,14 +42,15 @@ class Interpreter:
     readonly: dict[str, Path]
     environment: dict[str, str]
 
-    def argv(self, module: str) -> tuple[str, ...]:
-        """Return the command that calls `main` of a module.
+    def argv(self, module: str, *words: str) -> tuple[str, ...]:
+        """Return the command that calls `main` of one of our modules with `words`.
 
         Isolated: neither the working folder, which the operator can write to, nor the module's
-        own is searched for imports.
+        own is searched for imports. Our package is loaded from its folder, whatever that is called:
+        where the sandbox has no file system of its own, places are real paths.
         """
-        start = f"import sys; sys.path[:0] = {list(self.search)}; from {module} import main; main()"
-        return (self.program, "-I", "-B", "-c", start)
+        start = _START.format(search=list(self.search), ours=_OURS, module=module)
+        return (self.program, "-I", "-B", "-c", start, *words)
 
 
 def torch_version() -> str | None:
@@ -60,7 +71,7 @@ def interpreter() -> Interpreter:
     """
     base = Path(sys.base_prefix).resolve()
     packages = {f"/site{index}": folder for index, folder in enumerate(_packages())}
-    readonly = {f"{_OURS}/rocm_pipeline": Path(str(files("rocm_pipeline"))), **packages}
+    readonly = {_OURS: Path(str(files("rocm_pipeline"))), **packages}
     environment = {
         "OMP_NUM_THREADS": "1",
         # asked for by name, and there is no such user in the sandbox
@@ -73,7 +84,7 @@ def interpreter() -> Interpreter:
         readonly[_BASE] = base
         environment["LD_LIBRARY_PATH"] = f"{_BASE}/lib"
     program = seen / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return Interpreter(str(program), (_OURS, *packages), readonly, environment)
+    return Interpreter(str(program), tuple(packages), readonly, environment)
 
 
 def _packages() -> list[Path]:

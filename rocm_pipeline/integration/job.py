@@ -2,8 +2,8 @@
 
 Both ends read these models: the harness outside, and `inside/` in the sandbox. Several packages can
 be asked about at once; `<n>` counts them. Arrays travel as `.npy` files: in as
-`/job/<n>/<case>/<tensor>.npy`, out as `/box/<n>/<check>/<case>/<call>_<output>.npy`; and what the
-kernels answered to that call as `/box/<n>/<check>.kernel/<case>/<call>_<output>.npy`.
+`/job/<n>/<case>/<tensor>.npy`, and out in the box as `<n>/<check>/<case>/<call>_<output>.npy`; what
+the kernels answered to that call is `<n>/<check>.kernel/<case>/<call>_<output>.npy` there.
 """
 
 from enum import Enum

@@ -1,22 +1,23 @@
-"""Rules for `op.py` that are read from its source alone, before anything of it runs.
+"""Rules for `op.py`, and for examples of its use, that are read from the source alone.
 
-They keep an operator from reaching around the harness (files, processes, PyTorch's internals) and
-from hiding a fallback. They are no containment, which is the sandbox's business; but the checks
-that run in the operator's own process (opcheck, gradcheck) rest on them.
+They are read before anything runs. They keep an operator from reaching around the harness (files,
+processes, PyTorch's internals) and from hiding a fallback. They are no containment, which is the
+sandbox's business; but the checks that run in the operator's own process (opcheck, gradcheck) rest
+on them.
 """
 
 import ast
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from rocm_pipeline.integration.one_behaviour import dependences
 from rocm_pipeline.integration.package import NAMESPACE, parameters
 from rocm_pipeline.targets.spec import Target
 
 MAX_BYTES = 64 << 10
 
 _MODULES = {"torch", "torch.nn", "torch.nn.functional", "torch.library", "math", "typing"}
-_FROM_MODULES = _MODULES | {"collections.abc"}
-
 _BUILTINS = {
     "abs", "all", "any", "bool", "dict", "divmod", "enumerate", "filter", "float", "int",
     "isinstance", "len", "list", "map", "max", "min", "pow", "range", "reversed", "round", "set",
@@ -47,23 +48,77 @@ _FORBIDDEN_STATEMENTS: dict[type[ast.AST], str] = {
 }
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """What differs between the operator's module and an example that uses it."""
+
+    module: str
+    """The one module besides PyTorch's; nothing but `name` may be imported from it."""
+    name: str
+    kept: tuple[str, ...]
+    """Names that no assignment may give another meaning."""
+    modules: frozenset[str] = frozenset(_MODULES)
+    builtins: frozenset[str] = frozenset(_BUILTINS)
+    attributes: frozenset[str] = frozenset()
+    """Those that are allowed although they reach out."""
+
+
+_OPERATOR = _Rules(module=".runtime", name="launch", kept=("torch", "launch", "forward"))
+
+
 def violations(target: Target, source: str) -> tuple[str, ...]:
     """Return every rule that `op.py` breaks, as `line 3: ...`; empty when it keeps them all."""
-    if len(source.encode()) > MAX_BYTES:
-        return (f"op.py is longer than {MAX_BYTES} bytes",)
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None) or 1
-        return (f"line {line}: op.py is not Python ({error})",)
-    found = [*_walk(tree), *_names(tree), *_top_level(tree), *_structure(target, tree)]
-    return tuple(f"line {line}: {text}" for line, text in sorted(set(found)))
+    found = _parsed(source, "op.py")
+    if isinstance(found, str):
+        return (found,)
+    return _in_order(
+        *_walk(found, _OPERATOR),
+        *_names(found, _OPERATOR),
+        *_top_level(found),
+        *_structure(target, found),
+        *dependences(target, found),
+    )
+
+
+def example_violations(package: str, operator: str, source: str) -> tuple[str, ...]:
+    """Return every rule that an example of the use of `package` breaks; see `violations`.
+
+    It may import PyTorch and the operator's function, seed, print, compile and compare; it defines
+    and catches as little as an operator may. What asserts nothing shows nothing.
+    """
+    found = _parsed(source, "the example")
+    if isinstance(found, str):
+        return (found,)
+    rules = _Rules(
+        module=package,
+        name=operator,
+        kept=("torch", operator),
+        modules=_OPERATOR.modules | {"torch.testing"},
+        builtins=_OPERATOR.builtins | {"print"},
+        attributes=frozenset({"compile", "manual_seed", "testing"}),
+    )
+    return _in_order(*_walk(found, rules), *_names(found, rules), *_assertions(found))
 
 
 _Violation = tuple[int, str]
 
 
-def _walk(tree: ast.Module) -> Iterator[_Violation]:
+def _parsed(source: str, what: str) -> ast.Module | str:
+    """Return the tree, or what is wrong with the text as a whole."""
+    if len(source.encode()) > MAX_BYTES:
+        return f"{what} is longer than {MAX_BYTES} bytes"
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None) or 1
+        return f"line {line}: {what} is not Python ({error})"
+
+
+def _in_order(*found: _Violation) -> tuple[str, ...]:
+    return tuple(f"line {line}: {text}" for line, text in sorted(set(found)))
+
+
+def _walk(tree: ast.Module, rules: _Rules) -> Iterator[_Violation]:
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 1)
         if type(node) in _FORBIDDEN_STATEMENTS or type(node).__name__ == "TryStar":
@@ -71,54 +126,57 @@ def _walk(tree: ast.Module) -> Iterator[_Violation]:
         match node:
             case ast.Import(names=names):
                 for alias in names:
-                    if alias.name not in _MODULES:
+                    if alias.name not in rules.modules:
                         yield line, f"imports '{alias.name}'; allowed are torch, math and typing"
             case ast.ImportFrom():
-                yield from _import_from(node)
+                yield from _import_from(node, rules)
             case ast.Attribute(attr=name):
-                yield from _attribute(node, name)
+                yield from _attribute(node, name, rules)
             case _:
                 pass
 
 
-def _import_from(node: ast.ImportFrom) -> Iterator[_Violation]:
+def _import_from(node: ast.ImportFrom, rules: _Rules) -> Iterator[_Violation]:
     names = {alias.name for alias in node.names}
-    if node.level == 1 and node.module == "runtime":
-        if names != {"launch"} or any(alias.asname for alias in node.names):
-            yield node.lineno, "imports more than 'launch' from .runtime"
-    elif node.level or node.module not in _FROM_MODULES:
-        shown = "." * node.level + (node.module or "")
-        yield node.lineno, f"imports from '{shown}'; allowed are torch, math, typing and .runtime"
+    module = "." * node.level + (node.module or "")
+    if module == rules.module:
+        if names != {rules.name} or any(alias.asname for alias in node.names):
+            yield node.lineno, f"imports more than '{rules.name}' from {rules.module}"
+    elif module not in rules.modules | {"collections.abc"}:
+        allowed = f"torch, math, typing and {rules.module}"
+        yield node.lineno, f"imports from '{module}'; allowed are {allowed}"
     for name in sorted(names):
-        if name == "*" or _reaches_out(name):
+        if name == "*" or _reaches_out(name, rules):
             yield node.lineno, f"imports '{name}'"
 
 
-def _attribute(node: ast.Attribute, name: str) -> Iterator[_Violation]:
-    if _reaches_out(name):
+def _attribute(node: ast.Attribute, name: str, rules: _Rules) -> Iterator[_Violation]:
+    if _reaches_out(name, rules):
         yield node.lineno, f"uses the attribute '{name}'"
     kept_for_backward = isinstance(node.value, ast.Name) and node.value.id in ("ctx", "context")
     if not isinstance(node.ctx, ast.Load) and not kept_for_backward:
         yield node.lineno, f"assigns to the attribute '{name}' of something other than ctx"
 
 
-def _reaches_out(name: str) -> bool:
+def _reaches_out(name: str, rules: _Rules) -> bool:
+    if name in rules.attributes:
+        return False
     private = name.startswith("_") and name != "_check"
     setting = name.startswith("set_") and name != "set_materialize_grads"
     return private or setting or name in _STDLIB or name in _REACHES_OUT
 
 
-def _names(tree: ast.Module) -> Iterator[_Violation]:
+def _names(tree: ast.Module, rules: _Rules) -> Iterator[_Violation]:
     """Names that are neither defined in the file nor harmless, and tricks with defined ones."""
     defined = set(_defined(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Name):
             continue
-        if isinstance(node.ctx, ast.Load) and node.id not in defined | _BUILTINS:
+        if isinstance(node.ctx, ast.Load) and node.id not in defined | rules.builtins:
             yield node.lineno, f"uses '{node.id}'"
         if node.id.startswith("__"):
             yield node.lineno, f"uses '{node.id}'"
-        if not isinstance(node.ctx, ast.Load) and node.id in ("torch", "launch", "forward"):
+        if not isinstance(node.ctx, ast.Load) and node.id in rules.kept:
             yield node.lineno, f"assigns to '{node.id}'"
 
 
@@ -133,6 +191,12 @@ def _defined(tree: ast.Module) -> Iterator[str]:
                 yield name
             case _:
                 pass
+
+
+def _assertions(tree: ast.Module) -> Iterator[_Violation]:
+    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+    if not asserts and not any(name.startswith("assert") for name in _calls(tree)):
+        yield 1, "asserts nothing about the result"
 
 
 def _top_level(tree: ast.Module) -> Iterator[_Violation]:

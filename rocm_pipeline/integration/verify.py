@@ -212,7 +212,7 @@ def _gradcheck_job(target: Target, cases: list[OperatorCase]) -> GradcheckJob | 
 
 
 def _write_inputs(folder: Path, runs: list[_Run]) -> dict[str, Path]:
-    """Write what the run reads below `folder`; return where it is seen inside."""
+    """Write what the run reads below `folder`; return where it is seen inside, in order."""
     places = {f"/{name}": folder / name for name in ("job", "packages", "libraries")}
     for place in places.values():
         place.mkdir()
@@ -239,7 +239,7 @@ def _run(runs: list[_Run], box: Path, readonly: dict[str, Path], sandbox: Sandbo
     python = interpreter()
     longest = 2 * max(run.job.seconds_per_check for run in runs)
     return sandbox.run(
-        python.argv(_MODULE),
+        python.argv(_MODULE, *readonly),
         box=box,
         readonly={**python.readonly, **readonly},
         environment=python.environment,

@@ -11,6 +11,7 @@ from rocm_pipeline.agents.outcome import ChosenKernel, Document, Exchange
 from rocm_pipeline.agents.placeholders import unknown_placeholders
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.reporting import tables
+from rocm_pipeline.reporting.numbers import CODE, PLACEHOLDER, numbers_without_source
 from rocm_pipeline.targets.spec import Target
 
 SECTIONS = (
@@ -23,13 +24,6 @@ SECTIONS = (
 )
 MAX_CHARACTERS = 60_000
 
-_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)")
-_CLAIM = re.compile(
-    r"(?<![\w.])\d+(?:\.\d+)?\s*(?:%|percent|x\b|\u00d7|times\b|[nµum]?s\b|[GMT]B/s)"
-)
-_LIST_ITEM = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
 _LINK = re.compile(r"!\[|\]\(|https?://|<[a-zA-Z/!]")
 
 
@@ -40,30 +34,13 @@ def render_document(
     draft = draft[:MAX_CHARACTERS].replace("\r\n", "\n")
     problems = [*_problems(draft, target, kernel.evidence)]
     values = _values(kernel, usage)
-    markdown = _PLACEHOLDER.sub(lambda m: values.get(m.group(1), m.group(0)), draft)
+    markdown = PLACEHOLDER.sub(lambda m: values.get(m.group(1), m.group(0)), draft)
     return Document(
         target=target.name,
         markdown=markdown.rstrip() + "\n",
         problems=tuple(problems),
         exchange=exchange,
     )
-
-
-def numbers_without_source(text: str, *sources: str) -> list[str]:
-    """Return the numbers of the prose in `text` that none of `sources` holds.
-
-    Code, placeholders and list numbers are no prose. A number with a unit of speed (times, %, µs)
-    must be in the sources with its unit, also where it stands in code: an example is not run, so
-    what it shows as output is a claim like any other.
-    """
-    text = _PLACEHOLDER.sub("", text)
-    prose = _LIST_ITEM.sub("", _CODE.sub("", text))
-    known = {found.group() for source in sources for found in _NUMBER.finditer(source)}
-    claims = {_flat(found.group()) for source in sources for found in _CLAIM.finditer(source)}
-    missing = [c.group() for c in _CLAIM.finditer(text) if _flat(c.group()) not in claims]
-    rest = _CLAIM.sub("", prose)
-    missing += [n.group() for n in _NUMBER.finditer(rest) if n.group() not in known]
-    return list(dict.fromkeys(missing))
 
 
 def _problems(draft: str, target: Target, evidence: Evidence) -> Iterator[str]:
@@ -78,7 +55,7 @@ def _problems(draft: str, target: Target, evidence: Evidence) -> Iterator[str]:
     source = target.model_dump_json() + target.title
     for number in numbers_without_source(draft, source, evidence.model_dump_json()):
         yield f"the number '{number}' is not in the evidence"
-    if _LINK.search(_CODE.sub("", draft)):
+    if _LINK.search(CODE.sub("", draft)):
         yield "links, images and HTML are not allowed"
 
 
@@ -95,7 +72,3 @@ def _values(kernel: ChosenKernel, usage: str) -> dict[str, str]:
         "evidence_id": evidence.id,
         "limits": tables.limits(evidence),
     }
-
-
-def _flat(text: str) -> str:
-    return "".join(text.split())

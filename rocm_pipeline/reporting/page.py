@@ -115,6 +115,7 @@ def write_page(folder: Path, inputs: ReportInputs) -> Path:
         speedup_figure=_drawn(speedup_figure(inputs.kernel), "speedup"),
         progress_figure=_drawn(progress_figure(inputs.candidates), "progress"),
         document=_markdown(inputs.document.markdown),
+        examples=_markdown(tables.examples_table(inputs.document.examples)),
         pull_request=_markdown(inputs.pull_request.body),
         analysis=_markdown(inputs.benchmark.analysis),
     )

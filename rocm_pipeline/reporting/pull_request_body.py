@@ -1,5 +1,6 @@
 """The text of a pull request, rendered from evidence alone."""
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import ChosenKernel
 from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.evidence import OperatorEvidence
@@ -15,6 +16,7 @@ def render_body(
     operator: OperatorEvidence,
     reviews: tuple[Review, ...],
     reproduction: Reproduction,
+    examples: Examples | None,
 ) -> str:
     """Return the body in Markdown; every number in it comes from the records it names."""
     author = kernel.exchange
@@ -45,6 +47,8 @@ def render_body(
         tables.resources_table(kernel.evidence),
         "## PyTorch operator",
         _operator(operator),
+        "## Code in the documentation",
+        tables.examples_table(examples),
         "## Reviews",
         *(_review(review) for review in reviews),
         "## Limits",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.lab.evidence import Evidence, Speedup, Status, Tier
 from rocm_pipeline.lab.ranking import mean_speedup
@@ -134,6 +135,17 @@ def correctness_table(evidence: Evidence) -> str:
     if not rows:
         return "Nothing was run."
     return markdown_table(("check", "result", "worst error, of what is allowed"), rows)
+
+
+def examples_table(examples: Examples | None) -> str:
+    """Every block of code in the documentation, and what came of running or compiling it."""
+    if examples is None or not examples.blocks:
+        return "No code of the documentation was run or compiled."
+    rows = [
+        (str(block.line), block.language or "none", block.status.value, block.message)
+        for block in examples.blocks
+    ]
+    return markdown_table(("line", "language", "status", "message"), rows)
 
 
 def limits(evidence: Evidence) -> str:

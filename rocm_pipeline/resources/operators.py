@@ -1,22 +1,25 @@
-"""Makes the operator package around a kernel, and judges it once."""
+"""Makes the operator package around a kernel, and judges it and its documentation's code once."""
 
 import hashlib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import ChosenKernel, Operator
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.evidence import CheckRecord, OperatorEvidence
+from rocm_pipeline.integration.examples import Tools, run_examples
 from rocm_pipeline.integration.interpreter import torch_version
 from rocm_pipeline.integration.job import Check
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.integration.package import OperatorPackage, generate
 from rocm_pipeline.integration.verify import verify
-from rocm_pipeline.lab.emulator import Emulator
+from rocm_pipeline.lab.emulator import Emulator, TorchLibrary
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.harness import harness_sha256
 from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.resources.artefacts import Artefacts
 from rocm_pipeline.targets.spec import Target
 
@@ -62,6 +65,27 @@ class HomeIntegration:
             evidence=self._judge(target, kernel, package),
         )
 
+    def run_examples(
+        self, target: Target, kernel: ChosenKernel, made: TorchOp, markdown: str
+    ) -> Examples:
+        """Run and compile the code of a document; the same document is judged once."""
+        package = made.package
+        about = "\n".join((target.name, package.sha256 if package else "", markdown))
+        digest = hashlib.sha256(about.encode()).hexdigest()
+        name = f"examples/{digest}-{verification_version()}"
+        if self._known.has(name):
+            return self._known.load(name, Examples)
+        sandbox = Sandbox.detect()
+        tools = Tools(
+            sandbox=sandbox,
+            libraries=lambda: self._libraries(target, kernel, sandbox),
+            toolchain=lambda: Toolchain(sandbox, self._home.cache / "device"),
+        )
+        examples = run_examples(markdown, target, package, tools)
+        if all(block.status is not Status.TIMEOUT for block in examples.blocks):
+            self._known.save(name, examples)
+        return examples
+
     def _judge(
         self, target: Target, kernel: ChosenKernel, package: OperatorPackage
     ) -> OperatorEvidence:
@@ -69,15 +93,17 @@ class HomeIntegration:
         if self._known.has(name):
             return self._known.load(name, OperatorEvidence)
         sandbox = Sandbox.detect()
-        emulator = Emulator(sandbox, self._home.cache / "emulator")
-        candidate = kernel.candidate
-        libraries = emulator.library_for_torch(
-            candidate.source, target.kernel_names(candidate.launch_plan)
-        )
-        evidence = verify(package, target, libraries, sandbox)
+        evidence = verify(package, target, self._libraries(target, kernel, sandbox), sandbox)
         if evidence.status is not Status.TIMEOUT:  # that says as much of the machine's load
             self._known.save(name, evidence)
         return evidence
+
+    def _libraries(self, target: Target, kernel: ChosenKernel, sandbox: Sandbox) -> TorchLibrary:
+        emulator = Emulator(sandbox, self._home.cache / "emulator")
+        candidate = kernel.candidate
+        return emulator.library_for_torch(
+            candidate.source, target.kernel_names(candidate.launch_plan)
+        )
 
 
 def _no_package(target: Target, kernel: ChosenKernel, reason: str) -> OperatorEvidence:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import (
     Analysis,
     CandidateSet,
@@ -120,9 +121,13 @@ class Workshop(Protocol):
 
 
 class Integration(Protocol):
-    """Makes and judges the PyTorch operator package."""
+    """Makes and judges the PyTorch operator package, and what documentation shows of its use."""
 
     def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp: ...
+
+    def run_examples(
+        self, target: Target, kernel: ChosenKernel, made: TorchOp, markdown: str
+    ) -> Examples: ...
 
 
 class Bundles(Protocol):

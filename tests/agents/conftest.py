@@ -105,6 +105,7 @@ def passed(target: Target, candidate: Candidate) -> Evidence:
     ranges = {"gfx942": (10.0, 20.0), "gfx1100": (30.0, 40.0)}
     return Evidence(
         identity=_identity(candidate),
+        sandbox="bubblewrap",
         tier=Tier.T2,
         status=Status.PASSED,
         compiles=tuple(

@@ -218,6 +218,13 @@ def test_writers_of_prose_are_told_every_placeholder(role: Role) -> None:
     assert unknown_placeholders(system) == ()
 
 
+def test_writers_of_documentation_are_asked_for_examples_that_run() -> None:
+    words = " ".join(system_prompt(Role.DOCS_WRITER).split())
+    assert "at least one block fenced with three backticks and `python`" in words
+    assert "`from <target name>_op import <target name>`" in words
+    assert "asserts something that is true of the result" in words
+
+
 def test_long_texts_are_cut_and_say_so(brief: MakeBrief, failed: Evidence) -> None:
     blocks = read_blocks(
         render(Role.TESTER, brief(Role.TESTER, files={"a": "x" * (MAX_FILE + 7)})).user

@@ -52,7 +52,7 @@ def test_one_run_makes_every_stage(bench: Bench) -> None:
 
 def test_every_gate_is_judged_for_the_target_it_is_about(bench: Bench) -> None:
     checks = bench.run().get_asset_check_evaluations()
-    assert len(checks) == 13
+    assert len(checks) == 14
     assert {check.partition for check in checks} == {TARGET}
 
 
@@ -153,6 +153,26 @@ def test_a_document_with_a_number_of_its_own_stops_the_pull_request(bench: Bench
     assert failed_checks(result)["numbers_come_from_evidence"] == "ERROR"
     assert "documentation" in made(result)
     assert "pull_request" not in made(result)
+
+
+def test_a_document_whose_example_fails_stops_the_pull_request_and_goes_back(
+    bench: Bench,
+) -> None:
+    bench.pipeline.integration.examples = Status.CRASHED
+    result = bench.run()
+    assert failed_checks(result)["documentation_examples_run"] == "ERROR"
+    assert "documentation" in made(result)
+    assert not {"pull_request", "report"} & made(result)
+    (earlier,) = bench.pipeline.workshop.rejected_documents
+    assert earlier.problem == "line 3, python: CRASHED: what came of it"
+
+
+def test_examples_that_could_not_be_run_are_a_warning_and_stop_nothing(bench: Bench) -> None:
+    bench.pipeline.integration.examples = Status.NOT_RUN
+    result = bench.run()
+    assert failed_checks(result)["documentation_examples_run"] == "WARN"
+    assert result.success
+    assert bench.pipeline.workshop.calls["write_document"] == 1
 
 
 def test_a_kernel_that_a_clean_workspace_does_not_reproduce_is_never_proposed(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import (
     Analysis,
     CandidateSet,
@@ -45,6 +46,7 @@ from tests.fakes.values import (
     a_target,
     an_exchange,
     an_operator_evidence,
+    some_examples,
 )
 
 COMPLETE_DOCUMENT = "\n".join(f"## {section}\n\nIn words.\n" for section in SECTIONS)
@@ -85,6 +87,7 @@ class FakeWorkshop:
     rounds: int = 3
     rejected: tuple[Rejected, ...] = ()
     """What the latest operator was asked to mend."""
+    rejected_documents: tuple[Rejected, ...] = ()
     approves: bool = True
 
     def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
@@ -154,6 +157,7 @@ class FakeWorkshop:
         rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft:
         self.calls["write_document"] += 1
+        self.rejected_documents = tuple(rejected)
         return DocumentDraft(text=self.document, exchange=an_exchange(task))
 
     def cross_review(self, target: Target, kernel: ChosenKernel) -> Review:
@@ -179,13 +183,19 @@ class FakeWorkshop:
 
 @dataclass
 class FakeIntegration:
-    """Gives every operator the same verdict."""
+    """Gives every operator the same verdict, and every example another."""
 
     status: Status = Status.NOT_RUN
+    examples: Status = Status.PASSED
 
     def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp:
         evidence = an_operator_evidence(target, kernel.candidate, self.status)
         return TorchOp(target=target.name, operator=operator, package=None, evidence=evidence)
+
+    def run_examples(
+        self, target: Target, kernel: ChosenKernel, made: TorchOp, markdown: str
+    ) -> Examples:
+        return some_examples(self.examples)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from rocm_pipeline.agents.examples import BlockKind, BlockRecord, Examples
 from rocm_pipeline.agents.outcome import Exchange, KernelRound
 from rocm_pipeline.bundle.claims import CORRECTNESS, Kind, Reproduction, Row, Verdict
 from rocm_pipeline.bundle.environment import Environment
@@ -60,6 +61,7 @@ def a_passing_evidence(target: Target, candidate: Candidate, speedup: float = 2.
     timing = target.timing_cases[0]
     return Evidence(
         identity=_identity(target, candidate),
+        sandbox="bubblewrap",
         tier=Tier.T2,
         status=Status.PASSED,
         compiles=tuple(
@@ -207,6 +209,23 @@ def an_operator_evidence(
             )
             for check in Check
         ),
+    )
+
+
+def some_examples(status: Status = Status.PASSED) -> Examples:
+    """Return the record of a document with one example, which ended with `status`."""
+    passed = status is Status.PASSED
+    block = BlockRecord(
+        line=3,
+        language="python",
+        kind=BlockKind.PYTHON,
+        status=status,
+        message="" if passed else "what came of it",
+    )
+    return Examples(
+        package_sha256="0" * 64,
+        torch_version="2.6" if status is not Status.NOT_RUN else None,
+        blocks=(block,),
     )
 
 

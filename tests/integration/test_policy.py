@@ -1,6 +1,11 @@
 import pytest
 
-from rocm_pipeline.integration.policy import MAX_BYTES, library_calls, violations
+from rocm_pipeline.integration.policy import (
+    MAX_BYTES,
+    example_violations,
+    library_calls,
+    violations,
+)
 from rocm_pipeline.targets.spec import Target
 
 from .conftest import builtin, changed, honest_operator
@@ -70,3 +75,69 @@ def test_a_huge_file_is_refused_before_it_is_parsed(softmax: Target) -> None:
 def test_the_library_functions_that_the_kernel_stands_for_come_from_the_target() -> None:
     assert library_calls(builtin("row_softmax")) == {"softmax"}
     assert library_calls(builtin("vae_decoder_block")) == {"silu", "conv2d", "interpolate"}
+
+
+EXAMPLE = """\
+import math
+import torch
+import torch.testing
+import torch.nn.functional as F
+from row_softmax_op import row_softmax
+from torch.testing import assert_close
+
+torch.manual_seed(0)
+x = torch.rand(2, 3)
+y = torch.compile(row_softmax)(x)
+print(y)
+torch.testing.assert_close(y, F.softmax(x, dim=-1))
+"""
+IMPORT_OPERATOR = "from row_softmax_op import row_softmax\n"
+COMPARE = "torch.testing.assert_close(y, F.softmax(x, dim=-1))\n"
+
+
+def example_violations_of(*replacements: tuple[str, str]) -> tuple[str, ...]:
+    return example_violations("row_softmax_op", "row_softmax", changed(EXAMPLE, *replacements))
+
+
+@pytest.mark.parametrize("comparison", [COMPARE, "assert True\n", "assert_close(y, y)\n"])
+def test_an_honest_example_breaks_no_rule(comparison: str) -> None:
+    assert example_violations_of((COMPARE, comparison)) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("import math\n", "import os\n", "line 1: imports 'os'; allowed are torch, math and"),
+        (IMPORT_OPERATOR, "import row_softmax_op\n", "line 5: imports 'row_softmax_op'"),
+        (
+            IMPORT_OPERATOR,
+            "from row_softmax_op import runtime\n",
+            "line 5: imports more than 'row_softmax' from row_softmax_op",
+        ),
+        (
+            IMPORT_OPERATOR,
+            "from other import x\n",
+            "line 5: imports from 'other'; allowed are torch, math, typing and row_softmax_op",
+        ),
+        (IMPORT_OPERATOR, "from .runtime import launch\n", "line 5: imports from '.runtime'"),
+        ("x = torch.rand(2, 3)\n", "x = open('x')\n", "line 9: uses 'open'"),
+        ("x = torch.rand(2, 3)\n", "x = torch.load('x')\n", "line 9: uses the attribute 'load'"),
+        ("y = torch", "row_softmax = torch", "line 10: assigns to 'row_softmax'"),
+        ("y = torch", "torch = torch", "line 10: assigns to 'torch'"),
+        ("print(y)\n", "try:\n    print(y)\nfinally:\n    print(y)\n", "line 11: catches errors"),
+        (COMPARE, "", "line 1: asserts nothing about the result"),
+        ("print(y)\n", "print(y\n", "the example is not Python"),
+        ("print(y)\n", f"# {'x' * MAX_BYTES}\n", f"the example is longer than {MAX_BYTES} bytes"),
+    ],
+)  # fmt: skip
+def test_each_rule_of_examples_is_broken_with_its_line_and_reason(
+    old: str, new: str, complaint: str
+) -> None:
+    found = example_violations_of((old, new))
+    assert any(complaint in text for text in found), found
+
+
+def test_what_an_example_may_do_an_operator_may_not(softmax: Target) -> None:
+    for statement in ("print(x)", "torch.testing", "torch.compile", "torch.manual_seed"):
+        source = changed(honest_operator("row_softmax"), (PUBLIC, f"    {statement}\n{PUBLIC}"))
+        assert violations(softmax, source), statement

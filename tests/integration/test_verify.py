@@ -129,6 +129,7 @@ def test_a_fallback_in_forward_is_found_without_running_it(verify_bad: VerifyBad
 
 
 @pytest.mark.torch
+@pytest.mark.usefixtures("blind_policy")
 @pytest.mark.parametrize(
     ("fallback", "way"),
     [
@@ -156,6 +157,7 @@ def test_a_fallback_outside_forward_gives_itself_away_when_the_kernel_is_taken_o
 
 
 @pytest.mark.torch
+@pytest.mark.usefixtures("blind_policy")
 def test_a_changed_input_is_found_although_the_values_are_right(verify_bad: VerifyBad) -> None:
     evidence = verify_bad(
         (LAUNCH, "    x.add_(1)\n" + LAUNCH), only=(Check.FORWARD, Check.STRIDES, Check.SCHEMA)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import ChosenKernel, Operator
 from rocm_pipeline.assets import gates
 from rocm_pipeline.home import Home
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.resources import operators
 from rocm_pipeline.resources.operators import HomeIntegration
-from tests.fakes.values import a_candidate, a_passing_evidence, a_target
+from tests.fakes.values import a_candidate, a_passing_evidence, a_target, some_examples
 
 target = a_target()
 
@@ -42,6 +43,26 @@ def test_the_same_package_is_judged_once(tmp_path: Path, kernel: ChosenKernel) -
     assert again == first
     elsewhere = HomeIntegration(Home(tmp_path / "other")).build(target, kernel, operator)
     assert elsewhere.evidence.seed != first.evidence.seed
+
+
+def test_the_same_document_is_judged_once_and_a_changed_one_again(
+    tmp_path: Path, kernel: ChosenKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    statuses = iter([Status.TIMEOUT, Status.PASSED, Status.CRASHED])
+
+    def judge(markdown: str, *_: object) -> Examples:
+        asked.append(markdown)
+        return some_examples(next(statuses))
+
+    monkeypatch.setattr(operators, "run_examples", judge)
+    home = HomeIntegration(Home(tmp_path))
+    made = home.build(target, kernel, an_operator("import os\n"))
+    texts = ("one", "one", "one", "other")
+    found = [home.run_examples(target, kernel, made, text).blocks[0].status for text in texts]
+    # running out of time says as much of the machine's load
+    assert found == [Status.TIMEOUT, Status.PASSED, Status.PASSED, Status.CRASHED]
+    assert asked == ["one", "one", "other"]
 
 
 @pytest.mark.parametrize("version", [None, "2.6"])

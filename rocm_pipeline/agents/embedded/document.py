@@ -1,5 +1,6 @@
 """docs_writer: documentation from target and kernel, with a placeholder for every figure."""
 
+from rocm_pipeline.agents.embedded.example import write_example
 from rocm_pipeline.agents.embedded.question import Question
 from rocm_pipeline.agents.reply import Reply, ReplyFile
 from rocm_pipeline.agents.roles import DOCUMENTATION_FILE
@@ -28,6 +29,15 @@ def write_document(question: Question, _seed: int) -> Reply:
             f"`{target.name}` calls it.",
             "",
             "{{ usage }}",
+            "",
+            "For example, with small inputs:",
+            "",
+            "```python",
+            *write_example(target),
+            "```",
+            "",
+            "Tensors on the CPU need the kernels built for the CPU, in the folder that "
+            '`ROCM_PIPELINE_EMULATOR` names; on an AMD GPU make them with `device="cuda"`.',
         ],
         "Kernel design": _design(question),
         "Correctness": [

@@ -62,7 +62,7 @@ def operator_source(target: Target) -> str:
     """Return the text of `op.py`; `UnsupportedError` for what it cannot express."""
     _check_names(target)
     given = _symbols_from_shapes(target)
-    rest = tuple(name for name in target.symbols if name not in given)
+    rest = free_symbols(target)
     return (
         _environment()
         .get_template("op.py.j2")
@@ -73,7 +73,7 @@ def operator_source(target: Target) -> str:
             given=given,
             integers=rest,
             scalars=tuple(target.scalars),
-            parameters=(*target.inputs, *rest, *target.scalars),
+            parameters=parameters(target),
             shapes={name: _shape(target, name) for name in target.inputs},
             types={name: _types(target, name) for name in target.inputs},
             alike=_tensors_of_one_type(target),
@@ -82,6 +82,17 @@ def operator_source(target: Target) -> str:
             backward=f"{target.family}.py.j2" if _has_backward(target) else None,
         )
     )
+
+
+def parameters(target: Target) -> tuple[str, ...]:
+    """Return the parameters of the target's operator: inputs, free symbols, scalars."""
+    return (*target.inputs, *free_symbols(target), *target.scalars)
+
+
+def free_symbols(target: Target) -> tuple[str, ...]:
+    """Return the symbols that no input's shape gives."""
+    given = _symbols_from_shapes(target)
+    return tuple(name for name in target.symbols if name not in given)
 
 
 def _check_names(target: Target) -> None:
@@ -137,9 +148,7 @@ def _output(target: Target, name: str) -> _Tensor:
 def _has_backward(target: Target) -> bool:
     if target.pytorch.backward is None:
         return False
-    given = _symbols_from_shapes(target)
-    rest = tuple(name for name in target.symbols if name not in given)
-    signature = ((*target.inputs, *rest, *target.scalars), target.outputs)
+    signature = (parameters(target), target.outputs)
     return _BACKWARD.get(target.family) == signature
 
 

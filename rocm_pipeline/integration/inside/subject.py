@@ -19,10 +19,6 @@ from rocm_pipeline.integration.inside.process import Line
 from rocm_pipeline.integration.job import Job, JobCase
 from rocm_pipeline.lab.evidence import Status
 
-JOBS = Path("/job")
-PACKAGES = Path("/packages")
-LIBRARIES = Path("/libraries")
-BOX = Path("/box")
 NAMESPACE = "rocm_pipeline"
 
 Operator = Callable[..., Any]

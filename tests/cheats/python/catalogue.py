@@ -5,13 +5,14 @@ code when that rule is blind. The others keep every rule for the source and are 
 them.
 """
 
-from tests.cheats.python import escape, numerics, output, reach, timing
+from tests.cheats.python import elsewhere, escape, numerics, output, reach, timing
 from tests.cheats.python.planted import Planted
 
 PLANTED: tuple[Planted, ...] = (
     *output.CHEATS,
     *numerics.CHEATS,
     *timing.CHEATS,
+    *elsewhere.CHEATS,
     *escape.CHEATS,
     *reach.CHEATS,
 )

@@ -3,7 +3,17 @@
 from rocm_pipeline.integration.job import Check
 from rocm_pipeline.lab.evidence import Status
 from tests.cheats.python.operators import HONEST, backward, forward, public
-from tests.cheats.python.planted import DIFFERS, LAUNCHED, Found, Planted, cheat, crash
+from tests.cheats.python.planted import (
+    BRANCHES,
+    COMPUTES,
+    DIFFERS,
+    LAUNCHED,
+    PART,
+    Found,
+    Planted,
+    cheat,
+    crash,
+)
 
 CHEATS = (
     Planted(
@@ -24,11 +34,13 @@ CHEATS = (
     Planted(
         12, "hides-in-the-tolerance", "values a little off, within any tolerance",
         public("return forward(x) * (1 + 1e-6)"),
+        by_source=f"arithmetic.*{COMPUTES}",
         behind=cheat(Check.FORWARD, DIFFERS),
     ),
     Planted(
         13, "nan-as-wildcard", "NaN for some elements",
         public("return forward(x).masked_fill(x > 1, float('nan'))"),
+        by_source=f"'masked_fill'.*{COMPUTES}",
         behind=cheat(Check.FORWARD, DIFFERS),
         twin=public("return forward(x)", top="LARGEST = 1e30\n"),
     ),
@@ -45,6 +57,7 @@ CHEATS = (
     Planted(
         14, "shorter-tensor", "a part of the output, for a comparison that stops early",
         public("return forward(x)[:, :1]"),
+        by_source=PART,
         behind=cheat(Check.FORWARD, DIFFERS),
     ),
     Planted(
@@ -72,8 +85,9 @@ CHEATS = (
     Planted(
         18, "changes-its-input", "writes to the input before it is read",
         forward("x.add_(1)", LAUNCHED, "return y"),
+        by_source=f"'add_'.*{COMPUTES}",
         behind=Found(Check.FORWARD, Status.POLICY_VIOLATION, "changed its input 'x'"),
-        twin=forward("z = x.clone().add_(0)", LAUNCHED, "return y"),
+        twin=forward("z = x.clone()", LAUNCHED, "return y"),
     ),
     Planted(
         18, "reuses-its-output", "the memory of an earlier result",
@@ -81,6 +95,7 @@ CHEATS = (
             "y = forward(x)", "if x.shape not in kept:", "    kept[x.shape] = y",
             "kept[x.shape].copy_(y)", "return kept[x.shape].view(x.shape)", top="kept = {}\n",
         ),
+        by_source=BRANCHES,
         behind=cheat(Check.FORWARD, "later calls changed 'y' of an earlier call"),
     ),
     Planted(
@@ -113,6 +128,7 @@ CHEATS = (
     Planted(
         20, "graph-break", "falls out of the compiled graph",
         public("torch.compiler.disable(forward)", "n = int(x.abs().max())", "return forward(x)"),
+        by_source=f"'disable'.*{COMPUTES}",
         behind=crash(Check.COMPILE, "Unsupported|ata-dependent|disable"),
         twin=public("n = int(x.shape[0])", "return forward(x)"),
     ),

@@ -2,7 +2,17 @@
 
 from rocm_pipeline.integration.job import Check
 from tests.cheats.python.operators import HONEST, forward, public
-from tests.cheats.python.planted import DIFFERS, LAUNCHED, NEVER, Planted, cheat, crash
+from tests.cheats.python.planted import (
+    BRANCHES,
+    COMPUTES,
+    DIFFERS,
+    LAUNCHED,
+    NEVER,
+    PART,
+    Planted,
+    cheat,
+    crash,
+)
 
 CHEATS = (
     Planted(
@@ -26,11 +36,13 @@ CHEATS = (
     Planted(
         3, "constant", "one over the length of a row, everywhere",
         public("return torch.full_like(x, 1 / x.shape[-1])"),
+        by_source=f"'full_like'.*{COMPUTES}",
         behind=cheat(Check.FORWARD, NEVER),
     ),
     Planted(
         3, "zeros-on-top", "launches and multiplies the output by nought",
         public("return 0 * forward(x)"),
+        by_source=f"arithmetic.*{COMPUTES}",
         behind=cheat(Check.FORWARD, DIFFERS),
     ),
     Planted(
@@ -39,6 +51,7 @@ CHEATS = (
             "key = x.data_ptr()", "if key not in seen:", f"    {LAUNCHED}", "    seen[key] = y",
             "return seen[key].clone()", top="seen = {}\n",
         ),
+        by_source="'data_ptr', by which it could look at a device",
         behind=cheat(Check.FORWARD, NEVER),
         twin=forward("shapes[x.shape] = 1", LAUNCHED, "return y", top="shapes = {}\n"),
     ),
@@ -48,6 +61,7 @@ CHEATS = (
             "key = (x.shape, x.dtype)", "if key not in seen:", f"    {LAUNCHED}",
             "    seen[key] = y", "return seen[key].clone()", top="seen = {}\n",
         ),
+        by_source=BRANCHES,
         behind=cheat(Check.FORWARD, NEVER),
     ),
     Planted(
@@ -56,6 +70,7 @@ CHEATS = (
             "if kept and kept[0][0] is x:", "    return kept[0][1]",
             "y = forward(x)", "kept.insert(0, (x, y))", "return y", top="kept = []\n",
         ),
+        by_source=BRANCHES,
         behind=cheat(Check.FORWARD, NEVER),
     ),
     Planted(
@@ -120,6 +135,7 @@ CHEATS = (
     Planted(
         8, "library-outside-forward", "PyTorch's softmax instead of the operator",
         public("return torch.softmax(x, -1)"),
+        by_source=f"'softmax'.*{COMPUTES}",
         behind=cheat(Check.FORWARD, NEVER),
     ),
     Planted(
@@ -128,11 +144,13 @@ CHEATS = (
             "y = forward(x)", "s = torch.softmax(x, -1)",
             "return torch.where(torch.isclose(y, s), s, y)",
         ),
+        by_source=f"'softmax'.*{COMPUTES}",
         behind=cheat(Check.FORWARD, DIFFERS),
     ),
     Planted(
         8, "library-when-differentiated", "PyTorch's softmax where a gradient is asked for",
         public("if x.requires_grad:", "    return torch.softmax(x, -1)", "return forward(x)"),
+        by_source=BRANCHES,
         behind=cheat(Check.KERNEL_USED, f"differentiable call.*{NEVER}"),
     ),
     Planted(
@@ -141,6 +159,7 @@ CHEATS = (
             "if torch.compiler.is_compiling():", "    return torch.softmax(x, -1)",
             "return forward(x)",
         ),
+        by_source=BRANCHES,
         behind=cheat(Check.KERNEL_USED, f"compiled call.*{NEVER}"),
     ),
     Planted(
@@ -159,6 +178,7 @@ CHEATS = (
             '    launch({"x": x}, {}, {}, {"y": y})',
             "return y.copy_(x.exp() / x.exp().sum(-1, True))",
         ),
+        by_source=f"'exp'.*{COMPUTES}",
         behind=cheat(Check.FORWARD, NEVER),
         twin=forward(
             "y = torch.empty_like(x)", "if x.dim() == 2:",
@@ -171,6 +191,7 @@ CHEATS = (
             "y = torch.empty_like(x[:1])", 'launch({"x": x[:1]}, {}, {}, {"y": y})',
             "return y.expand(x.shape).contiguous()",
         ),
+        by_source=PART,
         behind=cheat(Check.FORWARD, DIFFERS),
         twin=forward("z = x[:]", 'y = torch.empty_like(z); launch({"x": z}, {}, {}, {"y": y})',
                      "return y"),
@@ -178,6 +199,7 @@ CHEATS = (
     Planted(
         10, "skips-by-value", "looks at the data to find work that it may leave out",
         public("if float(x.sum()) == 0:", "    return torch.zeros_like(x)", "return forward(x)"),
+        by_source=BRANCHES,
         behind=crash(Check.COMPILE, "Unsupported|ata-dependent"),
     ),
 )  # fmt: skip

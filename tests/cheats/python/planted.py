@@ -10,6 +10,10 @@ from tests.cheats.python.operators import HONEST, Source
 LAUNCHED = 'y = torch.empty_like(x); launch({"x": x}, {}, {}, {"y": y})'
 NEVER = "never got 'y' from the kernel"
 DIFFERS = "is not what the kernel wrote"
+COMPUTES = "where it may only check, allocate and launch"
+BRANCHES = "branches on what is not the same everywhere"
+CHOOSES = "choose, other than by raising"
+PART = "takes a part of a tensor"
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,8 @@ def test_honest_neighbours_pass_every_check(
 def _asked(twin: Source) -> set[Check]:
     """The checks that find the cheats which `twin` is the neighbour of."""
     found = {p.behind.check for p in PLANTED if p.twin == twin and p.behind}
-    return {Check.FORWARD, *found}
+    own = set() if twin.backward == HONEST.backward else {Check.BACKWARD}
+    return {Check.FORWARD, *own, *found}
 
 
 def _nothing(_target: Target, _source: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from rocm_pipeline.agents.workshop import read_cases
 from rocm_pipeline.integration.evidence import CheckRecord, OperatorEvidence
 from rocm_pipeline.integration.job import VALUE_CHECKS, Check
 from rocm_pipeline.lab.evidence import Status
-from rocm_pipeline.reporting.document import numbers_without_source
+from rocm_pipeline.reporting.numbers import numbers_without_source
 from rocm_pipeline.targets.library import load
 from tests.cheats.model import Cheat, record_cheat, record_honest
 from tests.conftest import RecordFigure

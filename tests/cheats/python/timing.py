@@ -2,7 +2,13 @@
 
 from rocm_pipeline.integration.job import Check
 from tests.cheats.python.operators import at_import, public
-from tests.cheats.python.planted import DIFFERS, NEVER, Planted, cheat
+from tests.cheats.python.planted import (
+    BRANCHES,
+    DIFFERS,
+    NEVER,
+    Planted,
+    cheat,
+)
 
 CHEATS = (
     Planted(
@@ -25,6 +31,7 @@ CHEATS = (
             "return kept[0] if kept[0].shape == x.shape else forward(x)",
             top="calls = []\nkept = []\n",
         ),
+        by_source=BRANCHES,
         behind=cheat(Check.FORWARD, f"{NEVER}|{DIFFERS}"),
         twin=public("names.append(1)", "return forward(x)", top="names = []\n"),
     ),
