@@ -36,15 +36,39 @@ class Figure:
         return f"{' and '.join(words)} {self.unit}".strip() if words else ""
 
 
+HEADINGS = ("what", "figure", "aim", "met")
+
+
+def rows(figures: Sequence[Figure]) -> list[tuple[str, str, str, str]]:
+    """Return the cells of the table, under `HEADINGS`."""
+    return [
+        (
+            figure.what,
+            f"{_number(figure.value)} {figure.unit}".strip(),
+            figure.bounds,
+            "" if not figure.bounds else ("met" if figure.met else "SHORT"),
+        )
+        for figure in figures
+    ]
+
+
 def show(title: str, figures: Sequence[Figure], console: Console) -> bool:
     """Print the table; True when every aim is met."""
-    table = Table("what", "figure", "aim", "met", title=title)
-    for figure in figures:
-        met = "" if not figure.bounds else ("met" if figure.met else "SHORT")
-        value = f"{_number(figure.value)} {figure.unit}".strip()
-        table.add_row(figure.what, value, figure.bounds, met)
+    table = Table(*HEADINGS, title=title)
+    for row in rows(figures):
+        table.add_row(*row)
     console.print(table)
     return all(figure.met for figure in figures)
+
+
+def as_markdown(figures: Sequence[Figure]) -> str:
+    """Return the table for a document; what belongs to the row above is indented there, too."""
+    lines = [HEADINGS, ("---",) * len(HEADINGS), *rows(figures)]
+    return "".join(f"| {' | '.join(map(_cell, cells))} |\n" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    return f"&nbsp;&nbsp;{text[2:]}" if text.startswith("  ") else text
 
 
 def _number(value: float) -> str:

@@ -72,6 +72,22 @@ def test_one_bad_entry_makes_its_row_short(change: tuple[str, str], row: str) ->
     assert short(shown([*GOOD, change])) == {row}
 
 
+def test_a_known_limit_is_a_row_of_its_own_and_not_among_the_contained() -> None:
+    weaker = [
+        ("attack", "landlock without root/a:contained:control_ok"),
+        ("attack", "landlock without root/b:known_limit:control_ok"),
+    ]
+    found = shown([*GOOD, *weaker])
+    assert short(found) == set()
+    assert found["NOT contained: limits that docs/safety.md names"].value == 1
+    assert found["contained, with a control that succeeds"].value == 1
+
+
+def test_the_first_mechanism_has_no_known_limit() -> None:
+    found = shown([*GOOD, ("attack", "bubblewrap/b:known_limit:control_ok")])
+    assert short(found) == {"NOT contained: limits that docs/safety.md names"}
+
+
 @pytest.mark.parametrize("ending", ["failed", "skipped"])
 def test_tests_that_failed_or_were_skipped_are_shown(ending: str) -> None:
     name = "failure" if ending == "failed" else ending

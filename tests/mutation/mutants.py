@@ -7,6 +7,7 @@ this process and asked a few direct questions, which takes milliseconds each.
 
 import ast
 import copy
+import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -67,10 +68,33 @@ def load_whole(module: str) -> ModuleType:
     return _execute(compile(file.read_text(encoding="utf-8"), str(file), "exec"), module)
 
 
-def mutants_of(module: str, only: Collection[str] = ()) -> Iterator[Mutant]:
-    """Yield every defect of the module, in `only` these functions and names (all by default)."""
+def mutants_of(
+    module: str, only: Collection[str] = (), most: int | None = None
+) -> Iterator[Mutant]:
+    """Yield every defect of the module, in `only` these functions and names (all by default).
+
+    With `most` there are no more than so many of them, the same each time, from all over it.
+    """
     file = source_of(module)
     tree = ast.parse(file.read_text(encoding="utf-8"))
+    total = sum(1 for _ in _named(tree, only))
+    step = 1 if most is None else math.ceil(total / most)
+    for number, (name, node, apply) in enumerate(_named(tree, only)):
+        if number % step:
+            continue
+        undo = copy.copy(node.__dict__)
+        apply()
+        try:
+            yield Mutant(name, compile(ast.fix_missing_locations(tree), str(file), "exec"))
+        finally:
+            node.__dict__.clear()
+            node.__dict__.update(undo)
+
+
+def _named(
+    tree: ast.Module, only: Collection[str]
+) -> Iterator[tuple[str, ast.AST, Callable[[], None]]]:
+    """Yield each defect's name, the node that it changes and what changes it."""
     seen: dict[str, int] = {}
     for scope, node in _scoped(tree):
         if only and scope.split(".")[0] not in only:
@@ -78,15 +102,7 @@ def mutants_of(module: str, only: Collection[str] = ()) -> Iterator[Mutant]:
         for words, apply in _defects(node):
             name = f"{scope}: {words}"
             seen[name] = seen.get(name, 0) + 1
-            if seen[name] > 1:
-                name += f" ({seen[name]})"
-            undo = copy.copy(node.__dict__)
-            apply()
-            try:
-                yield Mutant(name, compile(ast.fix_missing_locations(tree), str(file), "exec"))
-            finally:
-                node.__dict__.clear()
-                node.__dict__.update(undo)
+            yield (name if seen[name] == 1 else f"{name} ({seen[name]})"), node, apply
 
 
 def _execute(code: CodeType, name: str) -> ModuleType:

@@ -163,7 +163,8 @@ def _page_and_body_say_what_the_record_holds(evidence: Evidence) -> None:
     compiled = [c.architecture for c in evidence.compiles if c.status is Status.PASSED]
     assert list(row.architectures) == compiled
     operator = an_operator_evidence(TARGET, CANDIDATE)
-    body = render_body(TARGET, kernel, operator, (), a_reproduction(TARGET, CANDIDATE, evidence))
+    reproduction = a_reproduction(TARGET, CANDIDATE, evidence)
+    body = render_body(TARGET, kernel, operator, (), reproduction, None)
     assert tables.correctness_table(evidence) in body
     assert tables.speedup_table(evidence) in body
 

@@ -72,6 +72,7 @@ def test_the_whole_record_is_accepted_with_and_without_speed_ups() -> None:
         ([("findings", [WRONG])], "must not carry findings"),
         ([("cases", [])], "PASSED needs cases"),
         ([("controls", [])], "PASSED needs controls"),
+        ([("sandbox", "")], "PASSED needs the name of the sandbox"),
         ([("compiles", [])], "every architecture compiled"),
         ([("scope", None)], "needs its scope"),
         ([("compiles.0", ...)], "compiled for"),

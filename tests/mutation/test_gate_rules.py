@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import ChosenKernel, Document
 from rocm_pipeline.assets import gates
 from rocm_pipeline.integration.outcome import TorchOp
@@ -15,7 +16,7 @@ from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.publishing.pull_request import Proposal, propose
 from tests.assets.test_gates import candidate, plan, target
-from tests.fakes.values import a_passing_evidence, an_operator_evidence
+from tests.fakes.values import a_passing_evidence, an_operator_evidence, some_examples
 
 EVIDENCE = a_passing_evidence(target, candidate)
 NOT_PASSED = [status for status in Status if status is not Status.PASSED]
@@ -187,6 +188,24 @@ def test_a_document_is_complete_and_its_numbers_have_a_source() -> None:
     assert told(gates.numbers_come_from_evidence(bad)) == (False, "ERROR", number)
     absent = gates.numbers_come_from_evidence(document(" \n"))
     assert told(absent) == (False, "ERROR", "there is no documentation")
+
+
+def test_a_document_s_examples_ran_or_it_is_said_why_not() -> None:
+    def gate(examples: Examples | None) -> tuple[bool, str, str]:
+        shown = document("# A kernel").model_copy(update={"examples": examples})
+        return told(gates.documentation_examples_run(shown))
+
+    passed = "examples that called the operator and ended without an error: 1"
+    assert gate(some_examples()) == (True, "ERROR", passed)
+    assert gate(None) == (False, "ERROR", "no example was run")
+    crashed = "line 3, python: CRASHED: what came of it"
+    assert gate(some_examples(Status.CRASHED)) == (False, "ERROR", crashed)
+    not_run = "line 3, python: NOT_RUN: what came of it"
+    assert gate(some_examples(Status.NOT_RUN)) == (False, "WARN", not_run)
+    mixed = (*some_examples().blocks, *some_examples(Status.NOT_RUN).blocks)
+    assert gate(some_examples().model_copy(update={"blocks": mixed})) == (False, "WARN", not_run)
+    none = "there is no python example of the operator's use"
+    assert gate(some_examples().model_copy(update={"blocks": ()})) == (False, "ERROR", none)
 
 
 def review(verdict: Verdict = Verdict.APPROVE, *severities: Any, **changes: Any) -> Review:

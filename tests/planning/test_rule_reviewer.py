@@ -100,7 +100,7 @@ def evidence(source: str = "// a kernel", **changes: Any) -> Evidence:
         ),
         "controls": (ControlRecord(name="zeros", rejected=True, status=Status.WRONG_VALUE),),
     }
-    fields |= changes
+    fields |= {"sandbox": "bubblewrap", **changes}
     timed = {e.case.name: e.case for e in fields.get("estimates", ())}
     fields["cases"] += tuple(right(c, "timed", wave) for c in timed.values() for wave in (32, 64))
     scope = Scope(
