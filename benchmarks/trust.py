@@ -20,6 +20,7 @@ from rich.console import Console
 from benchmarks.figures import Figure, as_markdown, show
 from benchmarks.machine import facts
 from benchmarks.sandbox_startup import sandbox_startup_seconds
+from tests.cheats.catalogue import ELSEWHERE, Elsewhere
 
 STARTS = 200
 STARTUP_AIM_MILLISECONDS = 50.0
@@ -40,10 +41,16 @@ class Report:
 
     recorded: tuple[tuple[str, str], ...]
     endings: Counter[str]
+    passed: frozenset[str] = frozenset()
+    """Names of the test functions of which every case passed."""
 
     def values(self, name: str) -> list[str]:
         """Return all values recorded under `name`."""
         return [value for key, value in self.recorded if key == name]
+
+
+def _outside_the_suites() -> list[Elsewhere]:
+    return [entry for entry in ELSEWHERE if not entry.file.startswith(SUITES)]
 
 
 def run_suites() -> Report:
@@ -51,7 +58,8 @@ def run_suites() -> Report:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-n", "2", "--long", f"--junitxml={file}"]
-        subprocess.run([*command, *SUITES], check=False, timeout=_SUITE_SECONDS)
+        tests = [*SUITES, *(f"{entry.file}::{entry.test}" for entry in _outside_the_suites())]
+        subprocess.run([*command, *tests], check=False, timeout=_SUITE_SECONDS)
         if not file.is_file():
             raise SystemExit("the tests did not come to their end: see what pytest said above")
         # our own pytest wrote it
@@ -62,11 +70,16 @@ def read_report(root: ElementTree.Element) -> Report:
     """Read a JUnit report."""
     recorded: list[tuple[str, str]] = []
     endings: Counter[str] = Counter()
+    tests: set[str] = set()
+    others: set[str] = set()
     for case in root.iter("testcase"):
-        ending = {child.tag for child in case} & {"failure", "error", "skipped"}
-        endings[min(ending, default="passed")] += 1
+        found = {child.tag for child in case} & {"failure", "error", "skipped"}
+        ending = min(found, default="passed")
+        endings[ending] += 1
+        test = case.attrib["name"].partition("[")[0]
+        (tests if ending == "passed" else others).add(test)
         recorded += [(each.attrib["name"], each.attrib["value"]) for each in case.iter("property")]
-    return Report(tuple(recorded), endings)
+    return Report(tuple(recorded), endings, frozenset(tests - others))
 
 
 def figures(report: Report) -> list[Figure]:
@@ -74,7 +87,7 @@ def figures(report: Report) -> list[Figure]:
     ended = report.endings
     return [
         *_attacks(report.values("attack")),
-        *_cheats(report.values("cheat"), report.values("honest")),
+        *_cheats(report.values("cheat"), report.values("honest"), report.passed),
         *_injections(report.values("injection")),
         *_canaries(report.values("canaries"), report.values("secrets"), report.values("encodings")),
         *_mutants(report.values("mutants")),
@@ -111,11 +124,20 @@ def _attacks(values: Sequence[str]) -> Iterator[Figure]:
         yield Figure("attacks tried, bubblewrap", 0, "", least=60)
 
 
-def _cheats(cheats: Sequence[str], honest: Sequence[str]) -> Iterator[Figure]:
-    numbers = {value.split("/", 1)[0] for value in cheats}
+def _cheats(
+    cheats: Sequence[str], honest: Sequence[str], passed_tests: frozenset[str]
+) -> Iterator[Figure]:
+    planted = {int(value.split("/", 1)[0]) for value in cheats}
+    elsewhere = {entry.number for entry in ELSEWHERE} - planted
+    elsewhere -= {entry.number for entry in ELSEWHERE if entry.test not in passed_tests}
     caught = sum(value.endswith(":caught") for value in cheats)
     passed = sum(value.endswith(":passed") for value in honest)
-    yield Figure("cheats of the catalogue with a planted case", len(numbers), "of 43", least=43)
+    both = len(planted | elsewhere)
+    yield Figure("entries of the catalogue of cheats that are shown", both, "of 43", least=43)
+    yield Figure("  by a planted case", len(planted), "")
+    yield Figure(
+        "  by tests that the catalogue names, where nothing can be planted", len(elsewhere), ""
+    )
     yield Figure("cheats planted", len(cheats), "")
     yield Figure("  caught for the stated reason", caught, "", least=len(cheats))
     yield Figure("honest kernels and operators tried", len(honest), "", least=60)

@@ -211,7 +211,6 @@ def _top_level(tree: ast.Module) -> Iterator[_Violation]:
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name))) if name in (
                 "register_autograd",
                 "register_fake",
-                "register_kernel",
                 "register_vmap",
             ):
                 continue

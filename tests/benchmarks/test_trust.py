@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.figures import Figure
 from benchmarks.trust import Report, figures, read_report
+from tests.cheats.catalogue import ELSEWHERE
 
 GOOD: list[tuple[str, str]] = [
     *(("attack", f"bubblewrap/a{i}:contained:control_ok") for i in range(60)),
@@ -40,7 +41,7 @@ def test_a_complete_report_meets_every_aim() -> None:
 def test_an_empty_report_meets_none_of_the_aims_that_ask_for_something() -> None:
     assert {
         "attacks tried, bubblewrap",
-        "cheats of the catalogue with a planted case",
+        "entries of the catalogue of cheats that are shown",
         "honest kernels and operators tried",
         "replies of a model that obeys injections",
         "canary secrets",
@@ -113,3 +114,28 @@ def test_the_report_of_the_tests_is_read() -> None:
     )
     assert report.values("cheat") == ["1/a:caught"]
     assert report.endings == Counter(passed=1, failure=1, skipped=1, error=1)
+
+
+def test_an_entry_shown_by_other_tests_counts_only_when_all_of_them_passed() -> None:
+    planted = tuple(("cheat", f"{number}/HIP/x:caught") for number in range(1, 42))
+    tests = {entry.test for entry in ELSEWHERE}
+    every = Report(planted, Counter(passed=1), frozenset(tests))
+    one_failed = Report(planted, Counter(passed=1), frozenset(tests - {ELSEWHERE[-1].test}))
+
+    assert _shown_entries(every) == 43
+    assert _shown_entries(one_failed) == 42
+
+
+def test_a_test_with_a_case_that_did_not_pass_has_not_passed() -> None:
+    report = read_report(
+        fromstring(
+            '<testsuite><testcase name="a[1]"/><testcase name="a[2]"><skipped/></testcase>'
+            '<testcase name="b[1]"/></testsuite>'
+        )
+    )
+    assert report.passed == {"b"}
+
+
+def _shown_entries(report: Report) -> float:
+    (found,) = [each.value for each in figures(report) if each.what.startswith("entries of")]
+    return found

@@ -75,6 +75,7 @@ def test_a_name_that_differs_between_the_compilers_is_refused(name: str) -> None
         "#undef A\n#include <hip/hip_runtime.h>\nint f();",
         "#define",
         "#",
+        "#define A 1\n#if !A\n#error far too long\n#endif",
         "#include",
         "kernel normal = model.el;",
         "#define A\n#if defined(A)\n#endif\n#if defined A\n#endif",

@@ -140,6 +140,7 @@ DIRECTIVES = (
     "#pragma once",
     "#pragma clang loop unroll(full)",
     "#pragma clang fp contract(fast)",
+    "#define ON 1\n#if !ON\n#error scale_f32 is off\n#endif",
     "#pragma",
     "#include <hip/hip_runtime.h>",
     "#include <hip/hip_fp16.h>",
@@ -152,6 +153,7 @@ REFUSED_DIRECTIVES = {
     "#import <a>": "#import is not accepted",
     "#include <cmath>": f"#include cmath: only {', '.join(HEADERS)} exist",
     "#pragma omp parallel": "#pragma omp parallel is not accepted",
+    "#pragma clang fp exceptions(on)": "#pragma clang fp exceptions is not accepted",
     "#pragma clang other": "#pragma clang other is not accepted",
     "#pragma clang": "#pragma clang is not accepted",
 }
