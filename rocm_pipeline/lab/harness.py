@@ -7,12 +7,11 @@ returns or claims counts.
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
 
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.cases import (
@@ -53,9 +52,6 @@ from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.spec import Case, Target
 from rocm_pipeline.versions import package_sha256
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 def harness_sha256() -> str:
@@ -131,13 +127,16 @@ class Harness:
         )
         if findings:
             return draft.stop(None, findings)
-        compiles, _ = check(candidate, target, self.toolchain)
+        # side by side, because the last compilations of either leave a core idle
+        with ThreadPoolExecutor(len(WAVES)) as pool:
+            building = self._build(candidate, target, pool)
+            compiles, _ = check(candidate, target, self.toolchain)
         draft = replace(draft, compiles=compiles)
         failed = [record for record in compiles if record.status is not Status.PASSED]
         if failed:
             return draft.stop(Tier.T0, [_compile_finding(record) for record in failed])
         try:
-            builds = self._build(candidate, target)
+            builds: dict[Wave, EmulatorBuild] = {wave: building[wave].result() for wave in WAVES}
         except BuildFailed as error:
             finding = Finding(status=Status.COMPILE_ERROR, message=f"emulator: {error.diagnostics}")
             return draft.stop(Tier.T1, [finding])
@@ -145,12 +144,14 @@ class Harness:
         seed = secrets.randbits(62) if seed is None else seed
         return self._run(draft, candidate, target, builds, agent_cases, baseline, seed)
 
-    def _build(self, candidate: Candidate, target: Target) -> dict[Wave, EmulatorBuild]:
+    def _build(
+        self, candidate: Candidate, target: Target, pool: Executor
+    ) -> dict[Wave, "Future[EmulatorBuild]"]:
         kernels = target.kernel_names(candidate.launch_plan)
-        built = self._parallel(
-            lambda wave: self.emulator.build(candidate.source, kernels, wave), WAVES
-        )
-        return dict(zip(WAVES, built, strict=True))
+        return {
+            wave: pool.submit(self.emulator.build, candidate.source, kernels, wave)
+            for wave in WAVES
+        }
 
     def _run(
         self,
@@ -240,12 +241,6 @@ class Harness:
             [record for done in (*public, *others) for record in done.result()],
             [run for done in sampled for run in done.result()],
         )
-
-    def _parallel(
-        self, function: Callable[[_Item], _Result], items: Sequence[_Item]
-    ) -> list[_Result]:
-        with ThreadPoolExecutor(self._workers) as pool:
-            return list(pool.map(function, items))
 
 
 @dataclass(frozen=True)
