@@ -17,55 +17,41 @@ def same_kernel(
 
 
 def equal(kind: Kind, claim: str, recorded: str, found: str, about_baseline: bool = False) -> Row:
-    same = recorded == found
-    return Row(
-        kind=kind,
-        claim=claim,
-        recorded=recorded,
-        found=found,
-        verdict=Verdict.REPRODUCED if same else Verdict.NOT_REPRODUCED,
-        reason="" if same else "another one",
-        about_baseline=about_baseline,
-    )
+    row = _compared(kind, claim, recorded, found, Verdict.NOT_REPRODUCED, "another one")
+    return row.model_copy(update={"about_baseline": about_baseline})
 
 
 def version(kind: Kind, claim: str, recorded: str, found: str) -> Row:
-    same = recorded == found
-    return Row(
-        kind=kind,
-        claim=claim,
-        recorded=recorded,
-        found=found,
-        verdict=Verdict.REPRODUCED if same else Verdict.UNCHECKED,
-        reason="" if same else "another one is installed here, so figures need not be equal",
-    )
+    why = "another one is installed here, so figures need not be equal"
+    return _compared(kind, claim, recorded, found, Verdict.UNCHECKED, why)
 
 
 def contained_by(evidence: Evidence, here: str, about_baseline: bool) -> list[Row]:
     """Return the row of what contained the run; none where nothing was run."""
     if not evidence.sandbox:
         return []
-    same = evidence.sandbox == here
-    return [
-        Row(
-            kind=Kind.SANDBOX,
-            claim="contained by",
-            recorded=evidence.sandbox,
-            found=here,
-            verdict=Verdict.REPRODUCED if same else Verdict.UNCHECKED,
-            reason="" if same else "another one is used here; what was used there is its word",
-            about_baseline=about_baseline,
-        )
-    ]
+    why = "another one is used here; what was used there is its word"
+    row = _compared(Kind.SANDBOX, "contained by", evidence.sandbox, here, Verdict.UNCHECKED, why)
+    return [row.model_copy(update={"about_baseline": about_baseline})]
 
 
 def device(evidence: Evidence) -> Row:
-    same = evidence.measured_on == NO_DEVICE
+    why = "this version runs nothing on a device"
+    return _compared(
+        Kind.DEVICE, "measured on", evidence.measured_on, NO_DEVICE, Verdict.UNCHECKED, why
+    )
+
+
+def _compared(
+    kind: Kind, claim: str, recorded: str, found: str, otherwise: Verdict, why: str
+) -> Row:
+    """Return the row of a claim that holds if both texts are equal, and is `otherwise` if not."""
+    same = recorded == found
     return Row(
-        kind=Kind.DEVICE,
-        claim="measured on",
-        recorded=evidence.measured_on,
-        found=NO_DEVICE,
-        verdict=Verdict.REPRODUCED if same else Verdict.UNCHECKED,
-        reason="" if same else "this version runs nothing on a device",
+        kind=kind,
+        claim=claim,
+        recorded=recorded,
+        found=found,
+        verdict=Verdict.REPRODUCED if same else otherwise,
+        reason="" if same else why,
     )
