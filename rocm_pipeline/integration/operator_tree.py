@@ -13,6 +13,8 @@ MAKES_TENSORS = frozenset({
 """Functions and methods that give a tensor with nothing in it, or with what another one holds."""
 _SIZES = {"device", "nbytes", "numel", "shape", "size", "storage_offset", "stride"}
 """Attributes that tell how large a tensor is, or where it lies."""
+_PARTS = {"conjugate", "denominator", "imag", "numerator", "real"}
+"""Attributes of a number that are the number itself, or nearly."""
 
 _Functions = dict[str, ast.FunctionDef]
 _Assignment = tuple[ast.expr | str, ast.expr]
@@ -35,6 +37,10 @@ class Tree:
     """What names from PyTorch's modules are called there."""
     sizes: frozenset[str]
     """Names, and attributes of ctx, that tell a size or a device."""
+    computed: frozenset[str]
+    """Names, and attributes of ctx, that calculations give a value, be it of sizes or not."""
+    launching: frozenset[str]
+    """The function that launches kernels, and those that lead to it."""
     tensors: frozenset[str]
     """Names that stand for a tensor outside the backward."""
 
@@ -44,15 +50,21 @@ class Tree:
         functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
         backward = _backward(tree, public, functions)
         outside = [node for node in tree.body if node not in backward]
+        assigned = _assignments([tree], functions)
+        guarded = frozenset(_guarded(tree))
+        # a name given within a check may depend on all that the check looks at
+        known = frozenset(n.target.id for n in guarded if isinstance(n, ast.NamedExpr))
         keywords = (node for node in ast.walk(tree) if isinstance(node, ast.keyword))
         return Tree(
             tree=tree,
             backward=backward,
-            guarded=frozenset(_guarded(tree)),
+            guarded=guarded,
             annotations=frozenset(_annotations(tree)),
             devices=frozenset(word.value for word in keywords if word.arg == "device"),
             imported=_imported(tree),
-            sizes=_spread(_assignments([tree], functions), _tells_size, frozenset()),
+            sizes=_spread(assigned, _tells_size, known),
+            computed=_spread(assigned, _is_computed, known),
+            launching=_launching(functions),
             tensors=_spread(_assignments(outside, functions), _is_tensor, frozenset(inputs)),
         )
 
@@ -70,6 +82,10 @@ class Tree:
     def tells_size(self, node: ast.expr) -> bool:
         """Whether `node` is made of a size, other than as a tensor of that size."""
         return _tells_size(node, self.sizes)
+
+    def computes_size(self, node: ast.expr) -> bool:
+        """Whether `node` is calculated from a size, and so may be 0 or nothing up to some size."""
+        return _tells_size(node, self.sizes) and _is_computed(node, self.computed)
 
     def is_tensor(self, node: ast.expr) -> bool:
         """Whether `node` stands for a tensor, as far as can be read, outside the backward."""
@@ -103,6 +119,17 @@ def _reached(roots: set[str], functions: _Functions) -> set[str]:
             names = (n for n in ast.walk(functions[name]) if isinstance(n, ast.Name))
             waiting += [node.id for node in names if node.id in functions]
     return found
+
+
+def _launching(functions: _Functions) -> frozenset[str]:
+    leading = (
+        name
+        for name in functions
+        for reached in _reached({name}, functions)
+        for node in ast.walk(functions[reached])
+        if isinstance(node, ast.Name) and node.id == "launch"
+    )
+    return frozenset({"launch", *leading})
 
 
 def _guarded(tree: ast.Module) -> Iterator[ast.AST]:
@@ -183,12 +210,13 @@ def _plain_assignments(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
                     yield from _unpacked(target, value)
             case (
                 ast.AnnAssign(target=target, value=ast.expr() as value)
-                | ast.AugAssign(target=target, value=value)
                 | ast.NamedExpr(target=target, value=value)
                 | ast.For(target=target, iter=value)
                 | ast.comprehension(target=target, iter=value)
             ):
                 yield target, value
+            case ast.AugAssign(target=target, op=operation, value=value):
+                yield target, ast.BinOp(target, operation, value)
             case _:
                 pass
 
@@ -248,7 +276,8 @@ def _tells_size(node: ast.AST, names: frozenset[str]) -> bool:
             return name in names
         case ast.Attribute(value=value, attr=name):
             of_ctx = isinstance(value, ast.Name) and value.id in ("ctx", "context")
-            return name in _SIZES or (of_ctx and name in names)
+            part = name in _PARTS and _tells_size(value, names)
+            return name in _SIZES or part or (of_ctx and name in names)
         case ast.Call(func=ast.Attribute(value=ast.Name(id="math")), args=arguments):
             return any(_tells_size(argument, names) for argument in arguments)
         case ast.Call(func=ast.Attribute() as function):
@@ -260,6 +289,20 @@ def _tells_size(node: ast.AST, names: frozenset[str]) -> bool:
             return _tells_size(value, names)
         case _:
             return any(_tells_size(child, names) for child in ast.iter_child_nodes(node))
+
+
+def _is_computed(node: ast.AST, names: frozenset[str]) -> bool:
+    match node:
+        case ast.BinOp() | ast.Call(func=ast.Attribute(value=ast.Name(id="math"))):
+            return True
+        case ast.Name(id=name):
+            return name in names
+        case ast.Attribute(value=ast.Name(id="ctx" | "context"), attr=name):
+            return name in names
+        case ast.Attribute() | ast.Call(func=ast.Attribute()):
+            return False
+        case _:
+            return any(_is_computed(child, names) for child in ast.iter_child_nodes(node))
 
 
 def _is_tensor(node: ast.AST, names: frozenset[str]) -> bool:

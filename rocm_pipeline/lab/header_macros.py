@@ -74,9 +74,14 @@ def _replacement(line: tuple[Token, ...]) -> set[str]:
     }
 
 
+def has_parameters(line: tuple[Token, ...]) -> bool:
+    """Whether the macro that a directive defines is one that is called, perhaps with nothing."""
+    return len(line) > 2 and line[2].text == "(" and not line[2].apart
+
+
 def parameters_of(line: tuple[Token, ...]) -> tuple[str, ...]:
     """Return the parameters of the macro that a directive defines, `__VA_ARGS__` for dots."""
-    if len(line) < 3 or line[2].text != "(" or line[2].apart:
+    if not has_parameters(line):
         return ()
     names: list[str] = []
     for token in line[3:]:

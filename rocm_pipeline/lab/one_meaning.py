@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 
+from rocm_pipeline.lab.header_macros import has_parameters
 from rocm_pipeline.lab.macro_rules import ATTRIBUTES, before_the_header, definitions, questions
 from rocm_pipeline.lab.source_tokens import Token, directives
 
@@ -148,9 +149,7 @@ def _long_macros(lines: Sequence[tuple[Token, ...]]) -> Iterator[Breach]:
 def _macro_uses(stream: Sequence[Token], lines: Sequence[tuple[Token, ...]]) -> Iterator[Breach]:
     """A macro that is not called where it stands could ask whether a qualifier is empty."""
     with_parameters = {
-        line[1].text
-        for line in lines
-        if line[0].text == "define" and len(line) > 2 and line[2].text == "(" and not line[2].apart
+        line[1].text for line in lines if line[0].text == "define" and has_parameters(line)
     }
     directive = ""
     for index, token in enumerate(stream):

@@ -7,7 +7,7 @@ kernel's name, and no word that has a meaning of its own may begin like that.
 import re
 from collections.abc import Iterator
 
-from rocm_pipeline.lab.header_macros import parameters_of
+from rocm_pipeline.lab.header_macros import has_parameters, parameters_of
 from rocm_pipeline.lab.macro_rules import ATTRIBUTES, KEYWORDS
 from rocm_pipeline.lab.source_tokens import Token, directives
 
@@ -22,18 +22,24 @@ _SPECIAL = KEYWORDS | ATTRIBUTES | {*_PLACED, "main", "weakref", "FP_FAST_FMA"}
 _ONLY_KERNELS = (
     "## may only build a kernel name of the launch plan, like name_##type; use a template"
 )
+_NAMES_A_MACRO = ("define", "undef", "ifdef", "ifndef", "elifdef", "elifndef")
 
 
 def pasting(stream: tuple[Token, ...], kernels: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """Yield each `##` that could spell anything but a kernel's name, and calls that make it so."""
+    heads: set[str] = set()
     for token, head in pastes(stream):
-        if not _begins_a_kernel(head, kernels):
+        if _begins_a_kernel(head, kernels):
+            heads.add(head)
+        else:
             yield _ONLY_KERNELS, token.line
     chained: set[str] = set()
     for line in directives(stream):
         if line[0].text != "define":
             continue
-        parameters = parameters_of(line)
+        if has_parameters(line) and line[1].text.startswith(tuple(heads)):
+            yield f"'{line[1].text}': ## could build this call of a macro; rename it", line[1].line
+        parameters = frozenset(parameters_of(line))
         for token, head in pastes(line):
             if head in parameters:
                 yield _ONLY_KERNELS, token.line
@@ -42,9 +48,11 @@ def pasting(stream: tuple[Token, ...], kernels: tuple[str, ...]) -> Iterator[tup
             for before, token, after in zip(line, line[1:], line[2:], strict=False)
             if before.text == after.text == "##"
         }
-        if "__VA_ARGS__" in inside:
+        if inside.isdisjoint(parameters):
+            continue
+        if "__VA_ARGS__" in parameters:  # a comma among the arguments would end the word
             yield _ONLY_KERNELS, line[1].line
-        elif inside & set(parameters):
+        else:
             chained.add(line[1].text)
     yield from _calls(stream, chained)
 
@@ -74,15 +82,15 @@ def _calls(stream: tuple[Token, ...], chained: set[str]) -> Iterator[tuple[str, 
 
     Only calls outside of macros are accepted: an argument there is what is written.
     """
-    in_directive = False
+    begin = ""
     for index, token in enumerate(stream):
         if token.first:
-            in_directive = token.text == "#"
-        if token.kind != "word" or token.text not in chained:
+            begin = token.text
+        if token.text not in chained:
             continue
-        if in_directive and stream[index - 1].text in ("define", "undef"):
+        if begin == "#" and stream[index - 2].first and stream[index - 1].text in _NAMES_A_MACRO:
             continue
-        if in_directive or not _of_single_words(stream, index + 1):
+        if begin == "#" or not _of_single_words(stream, index + 1):
             yield (
                 f"'{token.text}' pastes its arguments: call it outside of macros, each argument "
                 "one word",

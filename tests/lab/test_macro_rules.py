@@ -13,17 +13,45 @@ from rocm_pipeline.lab.macro_rules import (
 )
 from rocm_pipeline.lab.source_tokens import Token, directives, tokens
 
-OWN = ("BLOCK", "WIDTH", "CEILDIV", "scale", "tile", "M_TILE", "NVEC", "FP_TYPE", "INT_TILE", "A")
-ELSEWHERE = """
-    NULL NDEBUG EOF assert errno RAND_MAX BUFSIZ EXIT_SUCCESS EXIT_FAILURE CLOCKS_PER_SEC linux
-    unix i386 stdin stdout stderr offsetof va_arg va_start signbit fpclassify CHAR_BIT SCHAR_MAX
-    UCHAR_MAX SHRT_MIN USHRT_MAX LONG_MAX ULONG_MAX LONG_BIT ULLONG_BIT WCHAR_MAX INT8_MAX
-    UINT64_C INTPTR_MIN UINTMAX_MAX PTRDIFF_MIN WCHAR_MIN DECIMAL_DIG isinf
-    INT_LEAST8_MAX INT_FAST16_MIN SIZE_MAX PTRDIFF_MAX HUGE_VAL
-    HUGE_VALL FLT_DIG FLT_MANT_DIG DBL_DECIMAL_DIG LDBL_EPSILON FLT_RADIX FLT_ROUNDS DBL_MAX_EXP
-    FLT_EVAL_METHOD FP_NAN FP_ILOGB0 M_E M_LN10 M_PI_2 M_1_PI isfinite isgreater hipLaunch cuda_x
-    CUDA_VERSION ROCM_VERSION gfx942 amdgcn_x NVCC_X
+OWN = (
+    *("BLOCK", "WIDTH", "CEILDIV", "scale", "tile", "M_TILE", "NVEC", "FP_TYPE", "INT_TILE", "A"),
+    *("DBL_BUFFER", "EPS", "ELEMS", "PRINT", "FE", "SIGMOID", "TILE_MAX", "ATOMIC_ADD", "island"),
+    *("ROWS_MIN", "INT4_PACK", "UNROLL_C", "my_hip", "LC_ROWS", "SEEK", "chip"),
+)
+OF_INTEGERS = """
+    CHAR SCHAR UCHAR SHRT USHRT INT UINT LONG ULONG LLONG ULLONG WCHAR WINT SIG_ATOMIC SIZE PTRDIFF
 """
+EXACT_INTEGERS = ("8", "16", "32", "64", "MAX", "PTR", "_LEAST8", "_LEAST16", "_FAST32", "_FAST64")
+OF_FLOATS = """
+    DIG MANT_DIG DECIMAL_DIG EPSILON MAX MAX_EXP MAX_10_EXP MIN MIN_EXP MIN_10_EXP TRUE_MIN
+    HAS_SUBNORM
+"""
+ELSEWHERE = (
+    *(f"{t}_{end}" for t in OF_INTEGERS.split() for end in ("MAX", "MIN", "WIDTH")),
+    *("CHAR_BIT", "LONG_BIT"),
+    *(f"{u}INT{t}_{end}" for u in ("", "U") for t in EXACT_INTEGERS for end in ("MAX", "WIDTH")),
+    *("INT8_MIN", "INTPTR_MIN", "INT_FAST16_MIN", "INT64_C", "UINT64_C", "UINTMAX_C"),
+    *(f"{io}{kind}{t}" for io in ("PRI", "SCN") for kind in "diouxX" for t in ("32", "LEAST8")),
+    *(f"{t}_{what}" for t in ("FLT", "DBL", "LDBL") for what in OF_FLOATS.split()),
+    *("FLT_EVAL_METHOD", "FLT_RADIX", "FLT_ROUNDS", "DECIMAL_DIG"),
+    *("HUGE_VAL", "HUGE_VALL", "FP_NAN", "FP_INFINITE", "FP_ZERO", "FP_SUBNORMAL", "FP_NORMAL"),
+    *("FP_ILOGB0", "FP_ILOGBNAN", "M_E", "M_LOG10E", "M_LN10", "M_LN2f", "M_PI_2", "M_PIf"),
+    *("M_1_PI", "M_2_PI", "M_SQRT2f", "M_SQRT1_2f", "signbit", "fpclassify", "isfinite", "isinf"),
+    *("isnan", "isnormal", "isgreater", "isgreaterequal", "isless", "islessgreater"),
+    *("isunordered", "math_errhandling", "MATH_ERRNO", "MATH_ERREXCEPT"),
+    *("FE_ALL_EXCEPT", "FE_TONEAREST", "FE_DFL_ENV"),
+    *("ATOMIC_INT_LOCK_FREE", "ATOMIC_CHAR16_T_LOCK_FREE", "ATOMIC_FLAG_INIT", "ATOMIC_VAR_INIT"),
+    *("hipLaunch", "HIP_VERSION", "cuda_x", "CUDA_VERSION", "ROCM_VERSION", "gfx942", "GFX9"),
+    *("amdgcn_x", "amdgpu", "AMDGPU_X", "NVCC_X"),
+    *"""
+    BIG_ENDIAN BUFSIZ BYTE_ORDER CLOCKS_PER_SEC EOF EXIT_FAILURE EXIT_SUCCESS FILENAME_MAX
+    FOPEN_MAX LC_ALL LC_COLLATE LC_CTYPE LC_MONETARY LC_NUMERIC LC_TIME LITTLE_ENDIAN L_tmpnam
+    MB_CUR_MAX MB_LEN_MAX NDEBUG NULL PATH_MAX RAND_MAX SEEK_CUR SEEK_END SEEK_SET SIGABRT SIGFPE
+    SIGILL SIGINT SIGSEGV SIGTERM SIG_DFL SIG_ERR SIG_IGN TIME_UTC TMP_MAX WEOF assert errno i386
+    linux offsetof setjmp stderr stdin stdout unix va_arg va_copy va_end va_start
+    E2BIG EACCES EAGAIN EDOM EEXIST EILSEQ EINTR EINVAL EIO ENOENT ENOMEM EOVERFLOW ERANGE EXDEV
+    """.split(),  # noqa: SIM905
+)
 
 WORDS_OF_QUESTIONS = ("true", "false", "defined", "and", "or", "not")
 NO_ATTRIBUTES_BUT = """
@@ -41,9 +69,12 @@ NO_KEYWORDS_BUT = """
     volatile wchar_t while xor xor_eq
 """
 OF_THE_HEADER = """
-    amdgpu_flat_work_group_size amdgpu_waves_per_eu constant convergent device enable_if get
-    global host nodebug property section shared used weak
+    amdgpu_flat_work_group_size amdgpu_waves_per_eu constant convergent device enable_if global host
+    nodebug section shared used
 """
+
+
+FORMS = ("#define {}", "#define {} x", "#define {}(a) a", "#undef {}", "#undef {} x")
 
 
 def lines(source: str) -> list[tuple[Token, ...]]:
@@ -57,11 +88,16 @@ def test_the_lists_hold_these_words() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    sorted({*ATTRIBUTES, *KEYWORDS, *OF_THE_HEADER.split(), *words_of_macros(), "__my", "_My"}),
+    sorted(
+        {
+            *(*NO_ATTRIBUTES_BUT.split(), *NO_KEYWORDS_BUT.split(), *OF_THE_HEADER.split()),
+            *(*words_of_macros(), "__my", "_My", "HIP_MY", "HIP_"),
+        }
+    ),
 )
 def test_a_word_with_a_meaning_is_not_to_be_defined(name: str) -> None:
-    for directive in ("define", "undef"):
-        ((message, line),) = definitions(lines(f"\n#{directive} {name} x"))
+    for directive in FORMS:
+        ((message, line),) = definitions(lines(f"\n{directive.format(name)}"))
         assert message.startswith(f"'{name}' is not yours to define")
         assert line == 2
 
@@ -82,8 +118,8 @@ def test_a_constant_of_the_header_may_be_defined_again() -> None:
 def test_a_word_of_the_header_is_not_defined_before_it(name: str) -> None:
     assert name in header_words()
     include = "#include <hip/hip_runtime.h>\n"
-    for directive in ("define", "undef"):
-        ((message, line),) = before_the_header(lines(f"\n#{directive} {name} x\n{include}"))
+    for directive in FORMS:
+        ((message, line),) = before_the_header(lines(f"\n{directive.format(name)}\n{include}"))
         assert message == f"'{name}': the header uses this word; define it behind the header"
         assert line == 2
     assert not list(before_the_header(lines(f"#define my_{name} x\n{include}")))
@@ -108,17 +144,17 @@ def test_a_question_is_about_a_macro_of_the_source_or_the_header(question: str) 
     assert message.startswith("'OTHER': #")
     assert line == 1 + question.startswith("#if 0")
     assert not list(questions(lines(f"#define OTHER 1\n{question.format('OTHER')}")))
+    assert not list(questions(lines(f"#define OTHER\n{question.format('OTHER')}")))
     assert not list(questions(lines(f"{question.format('OTHER')}\n#define OTHER 1")))
     for known in ("INFINITY", "__AMDGCN_WAVEFRONT_SIZE__", *WORDS_OF_QUESTIONS):
         assert not list(questions(lines(question.format(known))))
 
 
-@pytest.mark.parametrize("name", ELSEWHERE.split())
-def test_a_name_that_others_define_is_not_asked_for_even_when_the_source_defines_it(
-    name: str,
-) -> None:
-    ((message, _),) = questions(lines(f"#ifndef {name}\n#define {name} 1\n#endif"))
-    assert message.startswith(f"'{name}': #ifndef may ask")
+def test_a_name_that_others_define_is_not_asked_for_even_when_the_source_defines_it() -> None:
+    source = "".join(f"#ifndef {name}\n#define {name} 1\n#endif\n" for name in ELSEWHERE)
+    told = [message.split(" may ask")[0] for message, _ in questions(lines(source))]
+    common = macros_of_both_sides()
+    assert told == [f"'{name}': #ifndef" for name in ELSEWHERE if name not in common]
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -148,3 +184,52 @@ def test_what_is_no_definition_and_no_question_is_passed_over() -> None:
 def test_a_line_that_is_no_definition_takes_no_word_of_the_header() -> None:
     assert not list(before_the_header(lines("#pragma lane\n#include <hip/hip_runtime.h>")))
     assert not list(definitions(lines("#ifdef static\n#endif")))
+
+
+INDIRECT = (
+    "#define Q {}\n#if Q\n#endif",
+    "#define Q defined({})\n#if Q\n#endif",
+    "#define P Q\n#define Q(a) (a) + {}\n#if 0\n#elif P(1)\n#endif",
+    "#if Q\n#endif\n#undef Q\n#define Q {}\n",
+    "#define INFINITY {}\n#if INFINITY\n#endif",
+    "#define Q(a) a\n#define P {}\n#if Q(defined(P))\n#endif",
+    "#define P {}\n#define Q 1\n#if Q && defined P\n#endif",
+    "#define P 1\n#define Q Q + P\n#define P {}\n#if Q\n#elif Q\n#endif",
+)
+
+
+@pytest.mark.parametrize("source", INDIRECT)
+def test_a_macro_asks_what_it_stands_for(source: str) -> None:
+    ((message, line),) = questions(lines(source.format("EOF")))
+    directive = "elif" if "elif P" in source else "if"
+    assert message.startswith(f"'EOF': #{directive} may ask")
+    assert "EOF" in source.format("EOF").splitlines()[line - 1]
+    for own in ("1", "(OWN + 1u)", "OWN", "INFINITY"):
+        assert not list(questions(lines(f"#define OWN 2\n{source.format(own)}"))), own
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("#ifdef T", "#ifndef T", "#if 0\n#elifdef T", "#if 0\n#elifndef T", "#if defined T"),
+        *("#if defined(T) && !defined(T)", "#if 0\n#elif 1 > 2 or defined(T)", "#define E T"),
+        *("#if true and not defined(T)", "#pragma unroll T", "#error T"),
+    ],
+)
+def test_a_macro_that_is_not_replaced_may_stand_for_anything(question: str) -> None:
+    assert not list(questions(lines(f"#define T blockIdx.x * EOF\n{question}\n#endif")))
+
+
+def test_parameters_are_no_words_of_a_macro() -> None:
+    source = "#define AT_LEAST(value, low, ...) (value >= low && __VA_ARGS__)\n{}\n#endif"
+    assert not list(questions(lines(source.format("#define N 1\n#if AT_LEAST(N, 2, 1)"))))
+    assert list(questions(lines(source.format("#if AT_LEAST(N, 2, 1)"))))
+
+
+def test_no_question_uses_what_pasting_builds() -> None:
+    source = "\n#define J(a) scale_##a\n{}\n#endif"
+    for question in ("#if J(1)", "#define K J\n#if K(1)", "#define scale_ 1\n#if J()"):
+        told = [(m, line) for m, line in questions(lines(source.format(question))) if "##" in m]
+        assert told == [("#if must not use what ## builds", 2)]
+    for question in ("#ifdef J", "#if defined(J)", "#if 1"):
+        assert not list(questions(lines(source.format(question))))

@@ -23,9 +23,9 @@ ATTRIBUTES = """
     may_alias maybe_unused nodiscard noinline packed pure unlikely unused vector_size
 """
 NOT_TO_DEFINE = """
-    aligned always_inline alignas asm char const constant constexpr device extern get global
-    host inline int long nodebug noinline property reinterpret_cast section shared short static
-    static_cast unsigned used void volatile weak amdgpu_flat_work_group_size amdgpu_waves_per_eu
+    aligned always_inline alignas asm char const constant constexpr device extern global
+    host inline int long nodebug noinline reinterpret_cast section shared short static
+    static_cast unsigned used void volatile amdgpu_flat_work_group_size amdgpu_waves_per_eu
     bool double float if else for while return sizeof decltype template class struct typename
     namespace using operator public private auto true false
 """

@@ -26,6 +26,11 @@ def told(source: str) -> list[tuple[str, int]]:
         "#define K(t) longer##t",
         "#define K(t) scal##t",
         "#undef K(a) scale_##a##b\nK(a b)",
+        "scale_##t\nscale_##",
+        "#define K(args...) scale_##args",
+        "#ifndef K\n#define K(a, b) scale_##a##b\n#endif\n#ifdef K\n#endif",
+        "#define K(a, b) scale_##a##b\n#if 0\n#elifdef K\n#elifndef K\n#endif",
+        "#define K(t) scale_##t\n#define scale_width 4\n#define scal(a) a\n#define my_scale_(a) a",
         "#define K(t) scale_##x##t\nK(a b)\n#define TWO K(c d)",
     ],
 )
@@ -44,7 +49,20 @@ def test_a_parameter_is_no_beginning() -> None:
 
 
 def test_any_number_of_arguments_is_not_pasted_in_the_middle() -> None:
-    assert told("\n#define K(...) scale_##__VA_ARGS__##_x") == [(ONLY, 2)]
+    for call in ("", "\nK(f, 32)"):
+        for line in (2, 3):
+            name = "\\\n" * (line - 2) + "K\\\n"
+            for define in ("(...) scale_##__VA_ARGS__##_x", "(args...) scale_##args##_x"):
+                assert told(f"\n#define {name}{define}{call}") == [(ONLY, line)]
+
+
+@pytest.mark.parametrize("name", ["scale_", "scale_f32", "scale_x"])
+def test_what_pasting_builds_is_no_call_of_a_macro(name: str) -> None:
+    message = f"'{name}': ## could build this call of a macro; rename it"
+    for define in (f"#define {name}(a) a", f"#define {name}()", f"#define {name}\\\n(a)"):
+        assert told(f"#define K(t) scale_##t\n{define}") == [(message, 2)]
+        assert told(define) == []
+    assert told(f"#define K(t) scale_##t\n#define {name} 4\n#define {name} (4)") == []
 
 
 @pytest.mark.parametrize(
@@ -61,6 +79,12 @@ def test_any_number_of_arguments_is_not_pasted_in_the_middle() -> None:
         f"K({', '.join('a' * 25)})",
         "K(a, b",
         "#define F(a, b) K(a, b)",
+        "define K(a b, c)",
+        "x define K(a b, c)",
+        "x; undef K(a b, c)",
+        "#if define K(a, b)\n#endif",
+        "#define x define K(a, b)",
+        "#if ifdef K(a, b)\n#endif",
         "#if K(a, b)\n#endif",
     ],
 )

@@ -55,6 +55,19 @@ SUBJECTS = (
         skipped=frozenset({"test_it_takes_linear_time"}),
     ),
     Subject(
+        "rocm_pipeline.lab.macro_rules",
+        (
+            "tests.lab.test_macro_rules",
+            "tests.lab.test_one_meaning",
+            "tests.lab.test_one_meaning_rules",
+        ),
+        skipped=frozenset({"test_it_takes_linear_time"}),
+    ),
+    Subject(
+        "rocm_pipeline.lab.pasting",
+        ("tests.lab.test_pasting", "tests.mutation.test_policy_rules"),
+    ),
+    Subject(
         "rocm_pipeline.lab.controls",
         ("tests.mutation.test_control_rules", "tests.lab.test_control_kernels"),
     ),
@@ -71,6 +84,14 @@ SUBJECTS = (
         "rocm_pipeline.integration.evidence",
         ("tests.integration.test_evidence", "tests.mutation.test_operator_evidence_rules"),
     ),
+    Subject(
+        "rocm_pipeline.integration.one_behaviour",
+        (
+            "tests.integration.test_one_behaviour",
+            "tests.integration.test_one_behaviour_rules",
+        ),
+    ),
+    Subject("rocm_pipeline.integration.operator_tree", ("tests.integration.test_operator_tree",)),
     Subject(
         "rocm_pipeline.assets.gates", ("tests.assets.test_gates", "tests.mutation.test_gate_rules")
     ),

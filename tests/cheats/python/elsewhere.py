@@ -94,6 +94,16 @@ ON_A_GPU = (
         by_source=f"'softmax'.*{COMPUTES}",
     ),
     Planted(
+        8, "library-called-math", "PyTorch under the name of a module that may calculate",
+        public("return math.softmax(x, -1)", top="import torch as math\n"),
+        by_source="gives 'math' another meaning",
+    ),
+    Planted(
+        8, "asks-how-pytorch-was-built", "the gradient that came in where PyTorch knows GPUs",
+        backward(_SAVED, "if torch.has_cuda:", "    return dy", f"return {_FORMULA}"),
+        by_source=f"'has_cuda', {_LOOKS}", twin=_BRANCHES_ON_TYPE,
+    ),
+    Planted(
         8, "library-as-an-argument", "PyTorch's softmax handed to `map`",
         public("return list(map(torch.softmax, [x], [-1]))[0]"),
         by_source=f"'softmax'.*{COMPUTES}",
@@ -121,6 +131,20 @@ LARGE = (
             "return y",
         ),
         by_source=CHOOSES, twin=_ASSERTS,
+    ),
+    Planted(
+        17, "launch-within-a-check", "a check that holds when large before it comes to the launch",
+        forward(
+            "y = torch.zeros_like(x)",
+            f'assert {_LARGE} or launch({{"x": x}}, {{}}, {{}}, {{"y": y}}) is None',
+            "return y",
+        ),
+        by_source="does more than look in a check that raises", twin=_ASSERTS,
+    ),
+    Planted(
+        17, "loop-that-begins-when-large", "a loop that runs no time at the sizes of the tests",
+        public("for _ in range(x.numel() // 4000001):", "    return x", "return forward(x)"),
+        by_source=CHOOSES,
     ),
     Planted(
         17, "branch-behind-a-name", "a comparison in one line, the branch in another function",
