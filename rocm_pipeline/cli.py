@@ -60,11 +60,16 @@ def main() -> None:
 @app.command()
 def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
     """Do the main job: plan, write, verify, integrate, document and review kernels."""
-    from rocm_pipeline.main_job import run_main_job
+    from rocm_pipeline.automation.forking import start_server
 
     _withhold_secrets()
     place = _home(home)
     names = tuple(dict.fromkeys(targets or library.builtin_names()))
+    for name in names:
+        library.load(name, place.targets)  # a mistake is told before anything is started
+    start_server(place)
+    from rocm_pipeline.main_job import run_main_job
+
     try:
         accepted = run_main_job(place, names, out)
     except KeyboardInterrupt as stop:

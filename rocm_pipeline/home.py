@@ -70,6 +70,12 @@ class Home:
     def lock(self) -> Path:
         return self.path / "lock"
 
+    def enter_environment(self) -> None:
+        """Make this the home of every process that is started from here, Dagster's own too."""
+        os.environ["DAGSTER_HOME"] = str(self.dagster)
+        os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+        os.environ[HOME_VARIABLE] = str(self.path)
+
     def create(self) -> None:
         """Make the folder, readable by its owner alone; a `UserError` says why it cannot be."""
         try:

@@ -7,7 +7,7 @@ from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.provenance import replied
-from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
+from rocm_pipeline.assets.stage import FIRST, OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import operator_table, source
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.plan import Plan, TaskType
@@ -21,6 +21,7 @@ from rocm_pipeline.targets.spec import Target
     group_name="integration",
     owners=OWNERS,
     kinds={"ollama", "pytorch"},
+    op_tags=FIRST,
     code_version=f"{code_version('torch_op')}-{verification_version()}",
     check_specs=[
         gate(

@@ -6,7 +6,7 @@ from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
-from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
+from rocm_pipeline.assets.stage import NEXT, OWNERS, Results, gate, result
 from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.reporting.tables import reproduction_table, tier_words
 from rocm_pipeline.resources.protocols import Bundles
@@ -18,6 +18,7 @@ from rocm_pipeline.targets.spec import Target
     group_name="kernels",
     owners=OWNERS,
     kinds={"hip"},
+    op_tags=NEXT,
     code_version=code_version("reproduction"),
     check_specs=[
         gate(

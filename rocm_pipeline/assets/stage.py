@@ -16,6 +16,9 @@ from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.resources.artefacts import digest_of
 
 OWNERS = ["team:kernels"]
+FIRST = {"dagster/priority": "2"}
+"""For the step on which most others wait: of those that may start, it starts first."""
+NEXT = {"dagster/priority": "1"}
 
 Value = TypeVar("Value", bound=BaseModel)
 Metadata: TypeAlias = Mapping[str, Any]

@@ -2,8 +2,33 @@
 
 It puts the server, and so every step and Dagster's own helpers of a step, in a process group of
 their own: a Ctrl-C of the terminal reaches the command alone, which ends its steps in order.
+
+A step's process then has everything loaded, which makes it ten times cheaper to start: the storages
+alone take a second of CPU each time. What is loaded lives as long as the server, so the garbage
+collector need not look at it, now or in a step (where that would copy its pages).
 """
 
+import contextlib
+import gc
+import importlib
 import os
 
+from rocm_pipeline.errors import UserError
+
+_LOADED = (
+    "dagster._core.executor.multiprocess",
+    "dagster._core.storage.runs",
+    "dagster._core.storage.event_log",
+    "dagster._core.storage.schedules",
+    "dagster._core.storage.alembic",
+    "rocm_pipeline.definitions",
+)
+
 os.setpgrp()
+gc.disable()
+# bad settings are told by the command, which loads the same
+with contextlib.suppress(UserError):
+    for _name in _LOADED:
+        importlib.import_module(_name)
+gc.freeze()
+gc.enable()

@@ -14,12 +14,15 @@ _BASE = "/python"
 _OURS = "/ours/rocm_pipeline"
 
 _START = """\
-import importlib.util, sys
+import gc, importlib.util, sys
+gc.disable()
 sys.path[:0] = {search}
 ours = importlib.util.spec_from_file_location("rocm_pipeline", "{ours}/__init__.py")
 sys.modules["rocm_pipeline"] = package = importlib.util.module_from_spec(ours)
 ours.loader.exec_module(package)
 from {module} import main
+gc.freeze()
+gc.enable()
 main(*sys.argv[1:])
 """
 
@@ -47,7 +50,8 @@ class Interpreter:
 
         Isolated: neither the working folder, which the operator can write to, nor the module's
         own is searched for imports. Our package is loaded from its folder, whatever that is called:
-        where the sandbox has no file system of its own, places are real paths.
+        where the sandbox has no file system of its own, places are real paths. What is imported
+        stays, so the garbage collector does not look at it: that takes a fifth of the time.
         """
         start = _START.format(search=list(self.search), ours=_OURS, module=module)
         return (self.program, "-I", "-B", "-c", start, *words)

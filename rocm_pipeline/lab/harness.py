@@ -217,8 +217,9 @@ class Harness:
     ) -> tuple[list[CaseRecord], list[SampledRun]]:
         """Execute everything in one pool; samples may be missing where a whole run went wrong.
 
-        Wrong kernels are mostly found by the public cases, so these come first. The samples, the
-        longest, are next and not last: the end of the pool would leave the other cores idle.
+        Wrong kernels are mostly found by the public cases, so these come first. The samples are
+        next and the others follow, the longest first: a long run at the end of the pool would leave
+        the other cores idle.
         """
         runner = CaseRunner(target, candidate.launch_plan, self.emulator)
         sampler = SampledRunner(target, candidate.launch_plan, self.emulator)
@@ -236,9 +237,13 @@ class Harness:
         with ThreadPoolExecutor(self._workers) as pool:
             public = [pool.submit(execute, run) for run in whole if run.trial.origin == "public"]
             sampled = [pool.submit(sample, run) for run in samples]
-            others = [pool.submit(execute, run) for run in whole if run.trial.origin != "public"]
+            others = [run for run in whole if run.trial.origin != "public"]
+            work = [target.work_of(run.trial.case)[1] * run.executions for run in others]
+            longest_first = sorted(range(len(others)), key=work.__getitem__, reverse=True)
+            rest = {number: pool.submit(execute, others[number]) for number in longest_first}
+        in_order = (*public, *(rest[number] for number in range(len(others))))
         return (
-            [record for done in (*public, *others) for record in done.result()],
+            [record for done in in_order for record in done.result()],
             [run for done in sampled for run in done.result()],
         )
 

@@ -1,6 +1,5 @@
 """The Dagster instance of a home: its settings, its storages, its pools and its partitions."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import yaml
 
 import rocm_pipeline
 from rocm_pipeline.errors import UserError
-from rocm_pipeline.home import HOME_VARIABLE, Home
+from rocm_pipeline.home import Home
 from rocm_pipeline.records.files import Files
 from rocm_pipeline.resources.locks import locked
 from rocm_pipeline.targets import library
@@ -31,9 +30,7 @@ def prepare_instance(home: Home) -> dg.DagsterInstance:
     several processes at once and any number of times.
     """
     home.create()
-    os.environ["DAGSTER_HOME"] = str(home.dagster)
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
-    os.environ[HOME_VARIABLE] = str(home.path)
+    home.enter_environment()
     home.dagster.mkdir(exist_ok=True)
     # Two processes that open a fresh SQLite home at once leave it broken for ever.
     with locked(home.dagster / _LOCK):

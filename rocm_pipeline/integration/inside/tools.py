@@ -48,8 +48,12 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def warm_up() -> None:
-    """Load what compilation needs, once for all the processes forked later."""
-    compiled(lambda x: x + 1)(torch.ones(2))
+    """Load what compilation and opcheck need, once for all the processes forked later."""
+    x = torch.ones(2, 2, requires_grad=True)
+    compiled(lambda x: x + 1)(x).sum().backward()
+    # most of what opcheck loads, it loads when it is first used
+    for test in OPCHECKS.values():
+        opcheck_complaint(torch.ops.aten.sin.default, (x,), test)
     torch._dynamo.reset()
 
 
