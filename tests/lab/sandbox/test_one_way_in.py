@@ -21,6 +21,8 @@ STARTERS = {
     "doctor.py": "rocminfo of the machine",
     "cli.py": "replaces itself by dagster",
     "bundle/clean.py": "this program again, in a clean workspace",
+    "automation/forking.py": "the server from which Dagster's steps are forked",
+    "automation/step_server.py": "what that server loads: Dagster, and the definitions",
     "automation/running.py": "Dagster's steps, which are ours, and the definitions to run",
     "lab/emulator/job.py": "writes marshal for the driver in the sandbox, and reads none",
     "lab/reference.py": "the target author's reference, which is trusted (docs/safety.md)",
