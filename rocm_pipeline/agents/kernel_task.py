@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from rocm_pipeline.agents.bench import Bench
 from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
-from rocm_pipeline.agents.desk import Answer, Desk
+from rocm_pipeline.agents.desk import Answer
 from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
 from rocm_pipeline.agents.parser import ReplyError, kernel_from
 from rocm_pipeline.agents.reply import Reply
@@ -15,6 +16,7 @@ from rocm_pipeline.fleet.service import ChatFailedError, NoHostError, NoModelErr
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.ranking import score
+from rocm_pipeline.planning.claude.call import UnansweredError
 from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.targets.spec import Target
 
@@ -32,10 +34,18 @@ class KernelTask:
     suite: TestSuite
     baseline: Evidence
     rounds: int
+    enough: float | None = None
+    """Estimated speed-up at which the task ends; None: it uses all of its rounds."""
+
+
+class Asks(Protocol):
+    """Whoever puts a brief to a model; see `rocm_pipeline.agents.desk.Desk`."""
+
+    def ask(self, brief: Brief, *, plan_id: str, round: int) -> Answer: ...
 
 
 def develop(
-    work: KernelTask, desk: Desk, bench: Bench, on_reply: Callable[[KernelRound], None]
+    work: KernelTask, desk: Asks, bench: Bench, on_reply: Callable[[KernelRound], None]
 ) -> KernelOutcome:
     """Run the rounds of a kernel task; ends early when the agent has nothing more to send.
 
@@ -46,16 +56,23 @@ def develop(
     for number in range(1, work.rounds + 1):
         try:
             answer = desk.ask(_brief(work, done), plan_id=work.plan_id, round=number)
-        except (ChatFailedError, NoHostError, NoModelError) as error:
+        except (ChatFailedError, NoHostError, NoModelError, UnansweredError) as error:
             _log.warning("task %s ends before round %d: %s", work.task.id, number, error)
             cut_off = one_line(str(error))
             return KernelOutcome(task_id=work.task.id, rounds=tuple(done), cut_off=cut_off)
         found = _judge(work, answer, done, bench)
         done.append(found)
         on_reply(found)
-        if answer.reply is not None and not answer.reply.files:
+        if _is_enough(work, found) or (answer.reply is not None and not answer.reply.files):
             break
     return KernelOutcome(task_id=work.task.id, rounds=tuple(done))
+
+
+def _is_enough(work: KernelTask, found: KernelRound) -> bool:
+    if work.enough is None or found.evidence is None:
+        return False
+    value = score(found.evidence)
+    return value is not None and value >= work.enough
 
 
 def _judge(

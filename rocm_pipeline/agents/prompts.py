@@ -18,25 +18,26 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from rocm_pipeline.agents.blocks import MARKER_LINE, Block, Quoted, marker_of, quote
 from rocm_pipeline.agents.brief import Brief
 from rocm_pipeline.agents.placeholders import PLACEHOLDERS
 from rocm_pipeline.agents.roles import EXPECTED_FILES
 from rocm_pipeline.agents.round_note import note_of
-from rocm_pipeline.agents.untrusted import untrusted
 from rocm_pipeline.agents.wording import describe_evidence, describe_round
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.planning.plan import Role
+from rocm_pipeline.quoting.blocks import MARKER_LINE, Block, Quoted, marker_of, quote
+from rocm_pipeline.quoting.untrusted import untrusted
 from rocm_pipeline.records.prompt import prompt_sha256
 from rocm_pipeline.targets.launch_plan import MAX_BLOCK
 from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.versions import package_sha256
 
 MAX_CASES = 8
 """Cases a tester may propose."""
 MAX_FILE = 12_000
 """Characters quoted of one repository file."""
-_SOURCES = ("prompts.py", "brief.py", "blocks.py", "round_note.py", "untrusted.py", "wording.py")
+_SOURCES = ("prompts.py", "brief.py", "round_note.py", "wording.py")
 _PLAIN = re.compile(r"[A-Za-z0-9_.:, -]{1,400}")
 
 
@@ -109,6 +110,7 @@ def template_sha256(role: Role) -> str:
     digest.update(package.joinpath("prompt_templates/_user.md").read_bytes())
     for name in _SOURCES:
         digest.update(package.joinpath(name).read_bytes())
+    digest.update(package_sha256("rocm_pipeline.quoting").encode())
     return digest.hexdigest()
 
 

@@ -16,18 +16,11 @@ from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.lab.benchmark import Benchmark
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.ranking import covers
-from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.planning.plan import Plan, uncovered
 from rocm_pipeline.planning.review import Review, Verdict
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.targets.spec import Target
 
-ONE_TASK = (
-    TaskType.PYTORCH_INTEGRATION,
-    TaskType.PERFORMANCE_ANALYSIS,
-    TaskType.DOCUMENTATION,
-)
-"""Kinds of work that a plan holds exactly once: they are about the one chosen kernel."""
-SOME_TASKS = (TaskType.TEST_GENERATION, TaskType.CODE_OPTIMIZATION)
 _LONGEST_DESCRIPTION = 1000
 
 
@@ -44,9 +37,7 @@ def verdict(
 
 
 def plan_covers_every_role(plan: Plan) -> dg.AssetCheckResult:
-    count = Counter(task.task_type for task in plan.tasks)
-    wrong = [f"no {kind.value} task" for kind in (*SOME_TASKS, *ONE_TASK) if not count[kind]]
-    wrong += [f"{count[kind]} {kind.value} tasks, not one" for kind in ONE_TASK if count[kind] > 1]
+    wrong = uncovered(task.task_type for task in plan.tasks)
     return verdict(
         "plan",
         "plan_covers_every_role",

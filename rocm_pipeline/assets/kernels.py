@@ -23,7 +23,7 @@ from rocm_pipeline.assets.stage import OWNERS, GraphResults, Results, gate, grap
 from rocm_pipeline.assets.tables import candidates_table, round_verdict, source, speedup_text
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
-from rocm_pipeline.planning.plan import Plan, Task, TaskType
+from rocm_pipeline.planning.plan import Plan, Task, Work
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.reporting.tables import (
     correctness_table,
@@ -57,7 +57,7 @@ def judge_baseline(
 def kernel_tasks(plan: Plan, baseline: JudgedBaseline) -> Iterator[dg.DynamicOutput[Task]]:
     """Take the kernel tasks out of the plan, once the baseline is judged."""
     del baseline  # only orders the steps: every task compares with it
-    for task in plan.tasks_for(TaskType.CODE_OPTIMIZATION):
+    for task in plan.tasks_of(Work.KERNEL):
         yield dg.DynamicOutput(task, mapping_key=task.id)
 
 

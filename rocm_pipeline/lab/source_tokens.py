@@ -5,7 +5,7 @@ neither be escaped by hiding code nor be tripped by text.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -50,7 +50,25 @@ def tokens(source: str) -> tuple[Token, ...]:
     A literal or comment that is not closed is one token of kind "open literal", up to the end of
     its line or of the source.
     """
-    return tuple(_tokens(source.replace("\r\n", "\n").replace("\r", "\n")))
+    return tuple(_tokens(_plain_line_ends(source)))
+
+
+def without_comments(source: str) -> str:
+    """Return `source` as a compiler reads it, every line under its own number.
+
+    A comment is blank, and lines that splices join stand on the first of them.
+    """
+    text, spliced_at = _join(_plain_line_ends(source))
+    kept = "".join(
+        _blank(found[0]) if _is_comment(found) else found[0] for found in _TOKEN.finditer(text)
+    )
+    lines: list[str] = []
+    begin = 0
+    for line, shown in zip(text.split("\n"), kept.split("\n"), strict=True):
+        splices = bisect_right(spliced_at, begin + len(line)) - bisect_left(spliced_at, begin)
+        lines += [shown.rstrip(), *[""] * splices]
+        begin += len(line) + 1
+    return "\n".join(lines)
 
 
 def directives(stream: tuple[Token, ...]) -> Iterator[tuple[Token, ...]]:
@@ -61,6 +79,18 @@ def directives(stream: tuple[Token, ...]) -> Iterator[tuple[Token, ...]]:
             while end < len(stream) and not stream[end].first:
                 end += 1
             yield stream[index + 1 : end] or (token,)
+
+
+def _plain_line_ends(source: str) -> str:
+    return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_comment(found: re.Match[str]) -> bool:
+    return found.lastgroup == "space" and found[0].startswith("/")
+
+
+def _blank(comment: str) -> str:
+    return "\n" * comment.count("\n") or " "
 
 
 def _tokens(source: str) -> Iterator[Token]:

@@ -41,11 +41,13 @@ class Review(BaseModel):
     subject: str
     """Id of the kernel."""
     reviewer: str
-    """Who judged: a model's name, or `rules` for the deterministic reviewer."""
+    """Who judged: `rules` for the deterministic reviewer, or `rules and <model>`."""
     kind: Literal["cross", "final"]
     verdict: Verdict
     findings: tuple[ReviewFinding, ...]
     evidence_ids: tuple[str, ...]
+    unasked: str = ""
+    """Why no model judged, where one was to: rules did it alone."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "Review":

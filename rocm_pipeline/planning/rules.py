@@ -7,7 +7,8 @@ documentation) and nothing about this one beyond its author's words; the plan sa
 
 from collections.abc import Sequence
 
-from rocm_pipeline.planning.plan import Context, Plan, Priority, Task, TaskType
+from rocm_pipeline.planning.acceptance import acceptance_for
+from rocm_pipeline.planning.plan import Context, Plan, Priority, Task, TaskType, Work
 from rocm_pipeline.targets.spec import Target
 
 PLANNER = "rules"
@@ -55,8 +56,8 @@ def _test_task(target: Target, files: tuple[str, ...]) -> Task:
             f"Propose cases on which a kernel for {target.name} is likely to be wrong: sizes of "
             "one, primes, and both sides of block sizes, vector widths and wave sizes.",
         ),
-        expected_output="cases.json",
-        max_tokens=2000,
+        expected_output=Work.TESTING.expected_output,
+        max_tokens=Work.TESTING.max_tokens,
         estimated_hours=2.0,
     )
 
@@ -68,10 +69,11 @@ def _kernel_task(target: Target, direction: str, number: int, files: tuple[str, 
         task_type=TaskType.CODE_OPTIMIZATION,
         priority=Priority.HIGH,
         context=_context(target, files, f"{target.objective} {DIRECTIONS[direction]}"),
-        expected_output="kernel.hip and launch_plan.json",
-        max_tokens=8000,
+        expected_output=Work.KERNEL.expected_output,
+        max_tokens=Work.KERNEL.max_tokens,
         depends_on=("edge_cases",),
         estimated_hours=4.0,
+        acceptance=acceptance_for(target),
     )
 
 
@@ -88,7 +90,8 @@ def _later_tasks(
             f"Make the chosen kernel a PyTorch operator for {target.title}: custom_op, fake, and "
             "autograd where the target gives a backward formula.",
         ),
-        expected_output="op.py",
+        expected_output=Work.INTEGRATION.expected_output,
+        max_tokens=Work.INTEGRATION.max_tokens,
         depends_on=kernels,
         estimated_hours=3.0,
     )
@@ -102,7 +105,8 @@ def _later_tasks(
             "Say what limits the chosen kernel on each architecture and what to try next, from "
             "the evidence alone.",
         ),
-        expected_output="analysis.md",
+        expected_output=Work.PROFILING.expected_output,
+        max_tokens=Work.PROFILING.max_tokens,
         depends_on=kernels,
         estimated_hours=2.0,
     )
@@ -114,7 +118,8 @@ def _later_tasks(
         context=_context(
             target, files, f"Document the kernel and the operator for {target.title}."
         ),
-        expected_output="documentation.md",
+        expected_output=Work.DOCS.expected_output,
+        max_tokens=Work.DOCS.max_tokens,
         depends_on=(operator.id, analysis.id),
         estimated_hours=2.0,
     )

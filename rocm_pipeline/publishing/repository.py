@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from rocm_pipeline.errors import UserError
+from rocm_pipeline.errors import UserError, one_line
+from rocm_pipeline.planning.claude.relevance import included_paths
+from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.git import Git
 from rocm_pipeline.redaction.process import clean_text
 from rocm_pipeline.targets.spec import Target
 
 MAX_FILES = 40
+MAX_COMMITS = 8
+MAX_SUBJECT = 200
+"""Characters of a commit's first line."""
 MAX_BYTES = 24_000
 """All files together; they are quoted in prompts, beside the target and the kernels so far."""
 
@@ -57,6 +62,79 @@ def snapshot(repository: Path, target: Target) -> RepoSnapshot:
     commit = head(repository)
     names = watched(target, changed_files(repository, None, commit))
     taken: dict[str, str] = {}
+    left_out = _take(git, commit, names, taken)
+    touched = git.run("rev-list", "--max-count=1", commit, "--", *names).strip() if names else ""
+    return RepoSnapshot(
+        repository=repository.name,
+        commit=touched or commit,
+        files=taken,
+        left_out=tuple(left_out),
+    )
+
+
+def with_related(repository: Path, target: Target, snapshot: RepoSnapshot) -> RepoSnapshot:
+    """Return `snapshot` with the headers that its files include and those that name the baseline.
+
+    They are read at the snapshot's own commit, within the same limits, headers first.
+    """
+    git = _git(repository)
+    taken = dict(snapshot.files)
+    left_out = list(snapshot.left_out)
+    paths = set(_paths(git.run("ls-tree", "-r", "-z", "--name-only", snapshot.commit)))
+    unread = [target.baseline.source, *taken.values()]
+    while unread:
+        new = set(included_paths(unread.pop(), paths)) - set(taken)
+        paths -= new
+        left_out += _take(git, snapshot.commit, sorted(new), taken)
+        unread += [taken[name] for name in sorted(new & set(taken))]
+    kernels = target.kernel_names(target.baseline.launch_plan)
+    callers = set(_naming(git, snapshot.commit, kernels)) & paths - set(taken)
+    left_out += _take(git, snapshot.commit, sorted(callers), taken)
+    return snapshot.model_copy(update={"files": taken, "left_out": tuple(left_out)})
+
+
+def history(repository: Path, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
+    """Return the last commits that touched a file of `snapshot`, newest first.
+
+    They are read from the snapshot's commit on, so that later commits to other files change
+    nothing. Subjects are foreign text, redacted and cut.
+    """
+    if not snapshot.files:
+        return ()
+    git = _git(repository)
+    paths = [f":(literal){path}" for path in sorted(snapshot.files)]
+    # a message holds no NUL; signatures would be checked by a program that the repository names
+    text = git.run(
+        "log",
+        "-z",
+        "--no-show-signature",
+        f"--max-count={MAX_COMMITS}",
+        "--format=%H%x00%cs%x00%s",
+        snapshot.commit,
+        "--",
+        *paths,
+    )
+    fields = iter(text.split("\0"))
+    return tuple(
+        Commit(
+            sha=sha,
+            date=date,
+            subject=one_line(clean_text(subject), MAX_SUBJECT),
+            files=tuple(_touched(git, sha, paths)),
+        )
+        for sha, date, subject in zip(fields, fields, fields, strict=False)
+    )
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*/?|\*|\?)", pattern)
+    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(words.get(part) or re.escape(part) for part in parts))
+
+
+def _take(git: Git, commit: str, names: Sequence[str], taken: dict[str, str]) -> list[str]:
+    """Add the files `names` to `taken` while there is room; return what is left out, and why."""
     left_out: list[str] = []
     for name in names:
         room = MAX_BYTES - sum(len(text.encode()) for text in taken.values())
@@ -67,20 +145,22 @@ def snapshot(repository: Path, target: Target) -> RepoSnapshot:
             left_out.append(f"{_shown(name)}: {reason}")
         else:
             taken[name] = text
-    touched = git.run("rev-list", "--max-count=1", commit, "--", *names).strip() if names else ""
-    return RepoSnapshot(
-        repository=repository.name,
-        commit=touched or commit,
-        files=taken,
-        left_out=tuple(left_out),
-    )
+    return left_out
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*/?|\*|\?)", pattern)
-    words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(words.get(part) or re.escape(part) for part in parts))
+def _naming(git: Git, commit: str, words: Sequence[str]) -> list[str]:
+    """Return the files in which one of `words` stands."""
+    wanted = [part for word in words for part in ("-e", word)]
+    try:
+        text = git.run("grep", "-l", "-z", "-w", "-F", "-I", *wanted, commit)
+    except UserError:
+        return []  # git says so where nothing is found
+    return [entry.removeprefix(f"{commit}:") for entry in _paths(text)]
+
+
+def _touched(git: Git, commit: str, paths: Sequence[str]) -> list[str]:
+    options = ("--no-commit-id", "--name-only", "--root", "-r", "-m", "-z")
+    return sorted(set(_paths(git.run("diff-tree", *options, commit, "--", *paths))))
 
 
 def _read(git: Git, commit: str, name: str, room: int) -> tuple[str, str]:

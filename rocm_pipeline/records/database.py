@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.records.migrations import migrate
 from rocm_pipeline.records.schema import SCHEMA_VERSION, Base, SchemaVersion
 
 Row = TypeVar("Row", bound=Base)
@@ -30,6 +31,7 @@ BUSY_SECONDS = 30
 """How long a writer waits for another process before it gives up."""
 _SCHEMA_LOCK = 0x726F636D
 """PostgreSQL advisory lock held while the tables are made."""
+_WRITER_LOCK = _SCHEMA_LOCK + 1
 
 
 class Database:
@@ -63,6 +65,15 @@ class Database:
             Session(self._writer, expire_on_commit=False) as session,
             session.begin(),
         ):
+            yield session
+
+    @contextmanager
+    def writing_alone(self) -> Generator[Session, None, None]:
+        """Like `writing`; what is read in it stays true until its end, whoever else writes so."""
+        with self.writing() as session:
+            # SQLite has one writer anyhow
+            if session.connection().dialect.name == "postgresql":
+                session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _WRITER_LOCK})
             yield session
 
     def add_once(self, *rows: Base) -> None:
@@ -111,6 +122,8 @@ class Database:
         with self._writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _SCHEMA_LOCK})
+            if inspect(connection).has_table(SchemaVersion.__tablename__):
+                migrate(connection)
             Base.metadata.create_all(connection)
             version = connection.scalar(select(SchemaVersion.version))
             if version is None:

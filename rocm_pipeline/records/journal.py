@@ -7,11 +7,13 @@ answer in the Store, outcome row. Where a process dies in between, `recover` fin
 import json
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
-from sqlalchemy import select
+from sqlalchemy import case, select, update
+from sqlalchemy.orm import Session
 
 from rocm_pipeline.records import owner
 from rocm_pipeline.records.database import Database
@@ -22,6 +24,8 @@ from rocm_pipeline.records.schema import ArtefactRow, AttemptRow
 from rocm_pipeline.records.store import Store, canonical_json, sha256
 from rocm_pipeline.redaction.process import clean_text
 
+Admission = Callable[[Session], None]
+"""Looks at the attempts so far and raises when another must not be made."""
 CleanText = Annotated[str, AfterValidator(clean_text)]
 """Redacted on its way in, so that a new answer is what a replay of it will be."""
 
@@ -49,6 +53,12 @@ class Intent:
     round: int = 0
     attempt_no: int = 1
     t_queued: float | None = None
+    shared_with: tuple[str, ...] = ()
+    """Further targets that the call is made for, beside `target`."""
+    in_batch: bool = False
+    usd_at_most: float = 0.0
+    tokens_at_most: int = 0
+    price_version: str = ""
     give_up_seconds: float = 3600.0
     """After this long without an outcome the call counts as unknown, whoever made it."""
 
@@ -82,13 +92,20 @@ class Received(BaseModel):
     t_done: float
     tokens_in: int = 0
     tokens_cache_write: int = 0
+    tokens_cache_write_1h: int = 0
     tokens_cache_read: int = 0
     tokens_out: int = 0
+    tokens_thinking: int = 0
     load_ns: int = 0
     prompt_ns: int = 0
     eval_ns: int = 0
     total_ns: int = 0
+    http_status: int | None = None
+    stop_reason: str | None = None
+    stop_category: str | None = None
+    service_tier: str | None = None
     usd: float = 0.0
+    usd_is_bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,8 +132,12 @@ class Journal:
         self._store = store
         self._inbox = inbox
 
-    def intent(self, intent: Intent) -> str:
-        """Write the intent to the disk and return the attempt's id. Then make the call."""
+    def intent(self, intent: Intent, admit: Admission | None = None) -> str:
+        """Write the intent to the disk and return the attempt's id. Then make the call.
+
+        `admit` sees the attempts as no other process can change them until the intent is written;
+        what it raises is raised, and nothing is written.
+        """
         attempt_id = f"a-{uuid.uuid4().hex[:20]}"
         prompt = self._store.put_text(intent.prompt_json)
         now = time.time()
@@ -126,6 +147,7 @@ class Journal:
             owner=owner.this_process(),
             give_up_at=now + intent.give_up_seconds,
             target=intent.target,
+            shared_with=intent.shared_with,
             plan_id=intent.plan_id,
             task_id=intent.task_id,
             run_id=intent.run_id,
@@ -140,25 +162,60 @@ class Journal:
             seed=intent.seed,
             options_sha256=self._store.put_text(intent.options_json),
             prompt_sha256=prompt,
+            in_batch=intent.in_batch,
+            usd_at_most=intent.usd_at_most,
+            tokens_at_most=intent.tokens_at_most,
+            price_version=intent.price_version,
             t_queued=intent.t_queued or now,
             t_sent=now,
         )
-        self._database.add_once(row, ArtefactRow(sha256=prompt, kind="prompt", owner_id=attempt_id))
+        artefact = ArtefactRow(sha256=prompt, kind="prompt", owner_id=attempt_id)
+        if admit is None:
+            self._database.add_once(row, artefact)
+        else:
+            with self._database.writing_alone() as session:
+                admit(session)
+                session.add_all([row, artefact])
         return attempt_id
+
+    def put_in_batch(self, attempt_ids: Sequence[str], batch_id: str) -> None:
+        """Note the batch that the server put these attempts in."""
+        with self._database.writing() as session:
+            session.execute(
+                update(AttemptRow)
+                .where(AttemptRow.attempt_id.in_(attempt_ids))
+                .values(batch_id=batch_id)
+            )
+
+    def in_batches(self) -> list[AttemptRow]:
+        """Return the attempts in batches whose outcome is still to come, in the order sent."""
+        query = (
+            select(AttemptRow)
+            .where(AttemptRow.status == Outcome.PENDING.value)
+            .where(AttemptRow.in_batch)
+            .order_by(AttemptRow.t_sent, AttemptRow.attempt_id)
+        )
+        with self._database.reading() as session:
+            return list(session.scalars(query))
 
     def finish(self, attempt_id: str, received: Received) -> None:
         """Store how the call ended. Also right for a call meanwhile counted as unknown."""
         self._inbox.write(_inbox_name(attempt_id), received.model_dump_json().encode())
         self._settle(attempt_id, received)
 
-    def replay(self, intent: Intent) -> Replay | None:
-        """Return the stored answer to an equal call that ended well, or None."""
+    def replay(self, intent: Intent, of: Sequence[Outcome] = (Outcome.OK,)) -> Replay | None:
+        """Return the stored answer to an equal call, or None.
+
+        `of`: how that call may have ended, best first; usually only an answer that ended well is
+        given again.
+        """
+        rank = case({outcome.value: n for n, outcome in enumerate(of)}, value=AttemptRow.status)
         with self._database.reading() as session:
             row = session.scalar(
                 select(AttemptRow)
                 .where(AttemptRow.intent_sha256 == intent.sha256)
-                .where(AttemptRow.status == Outcome.OK.value)
-                .order_by(AttemptRow.t_done)
+                .where(AttemptRow.status.in_([outcome.value for outcome in of]))
+                .order_by(rank, AttemptRow.t_done)
                 .limit(1)
             )
         if row is None or row.reply_sha256 is None:
@@ -178,7 +235,8 @@ class Journal:
     def recover(self) -> Recovery:
         """Settle the calls whose process ended, or is long past its time; done at every opening.
 
-        A process of another machine is given until its own deadline.
+        A process of another machine is given until its own deadline. Calls in a batch go on without
+        us, and are looked up instead (`in_batches`).
         """
         completed: list[str] = []
         unknown: list[str] = []
@@ -187,7 +245,7 @@ class Journal:
             if received is not None:
                 self._settle(row.attempt_id, received)
                 completed.append(row.attempt_id)
-            elif self._mark_unknown(row.attempt_id):
+            elif not row.in_batch and self._mark_unknown(row.attempt_id):
                 unknown.append(row.attempt_id)
         return Recovery(tuple(completed), tuple(unknown))
 
@@ -209,7 +267,11 @@ class Journal:
                 select(AttemptRow).where(AttemptRow.status == Outcome.PENDING.value)
             ).all()
         now = time.time()
-        return [row for row in pending if owner.is_gone(row.owner) or row.give_up_at < now]
+        return [
+            row
+            for row in pending
+            if owner.is_gone(row.owner) or (row.give_up_at < now and not row.in_batch)
+        ]
 
     def _in_inbox(self, attempt_id: str) -> Received | None:
         try:
@@ -224,6 +286,7 @@ class Journal:
             if row.status != Outcome.PENDING.value:
                 return False
             row.status = Outcome.UNKNOWN.value
+            row.usd, row.usd_is_bound = row.usd_at_most, row.usd_at_most > 0
             row.error = "the process that made the call ended before its outcome was written"
             return True
 

@@ -39,6 +39,15 @@ class Best:
     evidence: EvidenceRow
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A kernel that came in a reply, with the newest evidence about it."""
+
+    evidence: EvidenceRow
+    tasks: tuple[str, ...]
+    """Ids of the tasks whose agents sent it."""
+
+
 class Records:
     """Database, store, journal and ledger of one home."""
 
@@ -267,6 +276,29 @@ class Records:
 
     def evidence(self, evidence_id: str) -> EvidenceRow | None:
         return self.database.get(EvidenceRow, evidence_id)
+
+    def judged(self, target: str, limit: int) -> list[Judged]:
+        """Return the `limit` kernels of `target` judged last that came in replies, newest first."""
+        newest = (
+            select(EvidenceRow)
+            .where(EvidenceRow.target == target)
+            .order_by(EvidenceRow.created_at.desc(), EvidenceRow.evidence_id)
+        )
+        with self.database.reading() as session:
+            tasks: dict[str, set[str]] = {}
+            for origin in session.scalars(
+                select(OriginRow).join(CandidateRow).where(CandidateRow.target == target)
+            ):
+                tasks.setdefault(origin.candidate_id, set()).add(origin.task_id)
+            by_candidate: dict[str, EvidenceRow] = {}
+            for row in session.scalars(newest):
+                if row.candidate_id in tasks:
+                    by_candidate.setdefault(row.candidate_id, row)
+                if len(by_candidate) == limit:
+                    break
+        return [
+            Judged(row, tuple(sorted(tasks[candidate]))) for candidate, row in by_candidate.items()
+        ]
 
     def best_candidates(self, target: str, limit: int = 10) -> list[Best]:
         """Return the candidates of `target` that stand, best first.

@@ -10,7 +10,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 
 from rocm_pipeline.records.outcome import Outcome
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: what Claude's calls cost and how they ended, in more detail; see `migrations.py`."""
 
 
 class _Names(TypeDecorator[tuple[str, ...]]):
@@ -79,6 +80,8 @@ class AttemptRow(Base):
     """When that process will have given up at the latest."""
 
     target: Mapped[str] = mapped_column(index=True)
+    shared_with: Mapped[tuple[str, ...]]
+    """Further targets that the call was made for; all of them bear it in equal parts."""
     plan_id: Mapped[str | None] = mapped_column(index=True)
     task_id: Mapped[str | None] = mapped_column(index=True)
     run_id: Mapped[str | None] = mapped_column(index=True)
@@ -97,6 +100,14 @@ class AttemptRow(Base):
     options_sha256: Mapped[str]
     prompt_sha256: Mapped[str] = mapped_column(index=True)
 
+    in_batch: Mapped[bool]
+    """A request in a batch: found again by its attempt id, which is its `custom_id` there."""
+    usd_at_most: Mapped[float]
+    """What the call can cost at the worst; counted as spent until its cost is known."""
+    tokens_at_most: Mapped[int]
+    price_version: Mapped[str]
+    """The row of the price table that holds for the call; empty where nothing is paid."""
+
     t_queued: Mapped[float]
     t_sent: Mapped[float]
     t_first: Mapped[float | None] = mapped_column(default=None)
@@ -108,14 +119,30 @@ class AttemptRow(Base):
     tokens_in: Mapped[int] = mapped_column(default=0)
     """Fresh prompt tokens; cached ones are counted apart."""
     tokens_cache_write: Mapped[int] = mapped_column(default=0)
+    tokens_cache_write_1h: Mapped[int] = mapped_column(default=0)
+    """Those of `tokens_cache_write` that are kept for an hour, which costs more."""
     tokens_cache_read: Mapped[int] = mapped_column(default=0)
     tokens_out: Mapped[int] = mapped_column(default=0)
+    tokens_thinking: Mapped[int] = mapped_column(default=0)
+    """Those of `tokens_out` that were thought."""
     load_ns: Mapped[int] = mapped_column(default=0)
     prompt_ns: Mapped[int] = mapped_column(default=0)
     eval_ns: Mapped[int] = mapped_column(default=0)
     total_ns: Mapped[int] = mapped_column(default=0)
     request_id: Mapped[str | None] = mapped_column(default=None)
+    batch_id: Mapped[str | None] = mapped_column(index=True, default=None)
+    http_status: Mapped[int | None] = mapped_column(default=None)
+    stop_reason: Mapped[str | None] = mapped_column(default=None)
+    stop_category: Mapped[str | None] = mapped_column(default=None)
+    """Which policy a refusal names."""
+    service_tier: Mapped[str | None] = mapped_column(default=None)
     usd: Mapped[float] = mapped_column(default=0.0)
+    usd_is_bound: Mapped[bool] = mapped_column(default=False)
+    """The cost never became known: `usd` is the most it can be, and the tokens are incomplete."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.target, *self.shared_with)
 
 
 class ReplyRow(Base):
@@ -209,6 +236,21 @@ class PullRequestRow(Base):
     commit: Mapped[str] = mapped_column("commit_sha", index=True)
     url: Mapped[str | None]
     state: Mapped[str]
+    created_at: Mapped[float] = mapped_column(default_factory=time.time)
+
+
+class HintRow(Base):
+    """The one hint of a plan: the task that claimed it, and what came of asking."""
+
+    __tablename__ = "hints"
+
+    plan_id: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(index=True)
+    task_id: Mapped[str]
+    is_answered: Mapped[bool] = mapped_column(default=False)
+    text_sha256: Mapped[str | None] = mapped_column(default=None)
+    """None while nobody answered, and for good where no hint came."""
+    attempt_id: Mapped[str | None] = mapped_column(default=None)
     created_at: Mapped[float] = mapped_column(default_factory=time.time)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from rocm_pipeline.agents.blocks import MARKER_LINE, read_blocks
 from rocm_pipeline.agents.brief import MAX_MESSAGE, Brief, EvidenceSummary, RoundFeedback
 from rocm_pipeline.agents.placeholders import PLACEHOLDERS, unknown_placeholders
 from rocm_pipeline.agents.prompts import MAX_FILE, render, system_prompt, template_sha256
@@ -17,6 +16,7 @@ from rocm_pipeline.agents.round_note import RoundNotes
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.planning.plan import Role
+from rocm_pipeline.quoting.blocks import MARKER_LINE, read_blocks
 from rocm_pipeline.records.prompt import prompt_sha256
 from rocm_pipeline.targets.spec import Target
 

@@ -8,7 +8,7 @@ from rocm_pipeline.agents.outcome import CandidateSet, ChosenKernel, KernelOutco
 from rocm_pipeline.assets import gates
 from rocm_pipeline.lab.benchmark import Benchmark, compare
 from rocm_pipeline.lab.evidence import ControlRecord, Finding, Status
-from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.planning.plan import ONE_TASK, Plan, TaskType, Work
 from rocm_pipeline.planning.review import Heading, Review, ReviewFinding, Verdict
 from rocm_pipeline.planning.rules import make_plan
 from rocm_pipeline.publishing.models import PullRequest
@@ -45,8 +45,8 @@ def a_kernel(**changes: Any) -> ChosenKernel:
     )
 
 
-def without(kind: TaskType) -> Plan:
-    kept = [task for task in plan.tasks if task.task_type is not kind]
+def without(work: Work) -> Plan:
+    kept = [task for task in plan.tasks if task.task_type.work is not work]
     names = {task.id for task in kept}
     return plan.model_copy(
         update={
@@ -60,17 +60,17 @@ def without(kind: TaskType) -> Plan:
     )
 
 
-@pytest.mark.parametrize("kind", list(TaskType))
-def test_a_plan_without_a_kind_of_task_is_refused(kind: TaskType) -> None:
+@pytest.mark.parametrize("work", list(Work))
+def test_a_plan_without_a_kind_of_task_is_refused(work: Work) -> None:
     assert gates.plan_covers_every_role(plan).passed
-    found = gates.plan_covers_every_role(without(kind))
+    found = gates.plan_covers_every_role(without(work))
     assert not found.passed
-    assert f"no {kind.value} task" in (found.description or "")
+    assert f"no {work.value} task" in (found.description or "")
 
 
-@pytest.mark.parametrize("kind", gates.ONE_TASK)
-def test_a_plan_with_two_tasks_about_the_one_kernel_is_refused(kind: TaskType) -> None:
-    (task,) = plan.tasks_for(kind)
+@pytest.mark.parametrize("work", ONE_TASK)
+def test_a_plan_with_two_tasks_about_the_one_kernel_is_refused(work: Work) -> None:
+    (task,) = plan.tasks_of(work)
     doubled = plan.model_copy(
         update={"tasks": (*plan.tasks, task.model_copy(update={"id": "once_more"}))}
     )

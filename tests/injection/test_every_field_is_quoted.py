@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from rocm_pipeline.agents.blocks import MARKER_LINE
 from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
 from rocm_pipeline.agents.prompts import Plain, plain, render, user_environment
-from rocm_pipeline.agents.untrusted import untrusted, visible
 from rocm_pipeline.planning.plan import Role
 from rocm_pipeline.planning.rules import make_plan
+from rocm_pipeline.quoting.blocks import MARKER_LINE
+from rocm_pipeline.quoting.untrusted import untrusted, visible
 from rocm_pipeline.redaction.redactor import MARK
 from rocm_pipeline.targets.spec import Target
 from tests.fakes.values import a_candidate, a_passing_evidence, a_target

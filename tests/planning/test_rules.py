@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rocm_pipeline.planning.plan import Context, Plan, Role, Task, TaskType
+from rocm_pipeline.planning.plan import Context, Plan, Role, Task, TaskType, Work
 from rocm_pipeline.planning.rules import DIRECTIONS, PLANNER, make_plan
 from rocm_pipeline.targets import library
 
@@ -18,10 +18,10 @@ def plan_for(name: str) -> Plan:
 
 
 @pytest.mark.parametrize("name", library.builtin_names())
-def test_a_plan_has_work_for_every_role_and_type(name: str) -> None:
+def test_a_plan_has_work_for_every_role_and_kind(name: str) -> None:
     plan = plan_for(name)
     assert {task.role for task in plan.tasks} == set(Role)
-    assert {task.task_type for task in plan.tasks} == set(TaskType)
+    assert {task.task_type.work for task in plan.tasks} == set(Work)
     assert plan.planner == PLANNER
 
 
@@ -52,6 +52,7 @@ def test_the_wire_format_has_the_fixed_field_names() -> None:
         "max_tokens",
         "depends_on",
         "estimated_hours",
+        "acceptance",
     }
 
 

@@ -114,7 +114,9 @@ def test_no_program_of_the_repository_runs(
     base = repository.head(repo)
     TRAPS[trap](repo, program)
     (tmp_path / "ran").unlink(missing_ok=True)
-    repository.snapshot(repo, target)
+    repository.history(
+        repo, repository.with_related(repo, target, repository.snapshot(repo, target))
+    )
     repository.commits_after(repo, None, 10)
     repository.changed_files(repo, base, base)
     name = branch_name("row_softmax", "k-01")

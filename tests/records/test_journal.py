@@ -1,9 +1,12 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from rocm_pipeline.records.database import Database
 from rocm_pipeline.records.files import Files
@@ -88,6 +91,67 @@ def test_only_a_good_answer_is_replayed(records: Records, outcome: Outcome) -> N
     records.journal.finish(attempt_id, Received(outcome=outcome, text="half", t_done=1.0))
     assert records.journal.replay(intent()) is None
     assert records.store.get_text(only_attempt(records).reply_sha256 or "") == "half"
+
+
+def test_other_endings_are_replayed_where_that_is_asked_for_best_first(records: Records) -> None:
+    for outcome in (Outcome.REFUSED, Outcome.INVALID):
+        attempt_id = records.journal.intent(intent())
+        ended = Received(outcome=outcome, text=outcome.value, t_done=time.time())
+        records.journal.finish(attempt_id, ended)
+    asked = (Outcome.OK, Outcome.INVALID, Outcome.REFUSED)
+    replays = [records.journal.replay(intent(), of) for of in (asked, asked[::-1], asked[:1])]
+    assert [replay and replay.text for replay in replays] == ["INVALID", "REFUSED", None]
+
+
+def test_an_intent_that_is_not_admitted_is_not_written(records: Records) -> None:
+    def refuse(_session: object) -> None:
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        records.journal.intent(intent(), refuse)
+    assert records.ledger.attempts() == []
+
+
+def test_of_two_that_may_not_both_be_admitted_one_is(records: Records) -> None:
+    def only_one(session: Session) -> None:
+        found = session.scalars(select(AttemptRow)).all()
+        time.sleep(0.05)
+        if found:
+            raise PermissionError
+
+    def attempt(_: int) -> bool:
+        try:
+            records.journal.intent(intent(), only_one)
+        except PermissionError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(attempt, range(4))) == [False, False, False, True]
+
+
+def test_a_call_of_unknown_outcome_is_booked_at_its_worst_case(records: Records) -> None:
+    records.journal.intent(intent(give_up_seconds=-1.0, usd_at_most=0.25))
+    records.journal.recover()
+    row = only_attempt(records)
+    assert (row.status, row.usd, row.usd_is_bound) == ("UNKNOWN", 0.25, True)
+
+
+def test_a_late_answer_says_what_a_call_of_unknown_outcome_really_cost(records: Records) -> None:
+    attempt_id = records.journal.intent(intent(give_up_seconds=-1.0, usd_at_most=0.25))
+    records.journal.recover()
+    records.journal.finish(attempt_id, ok("late").model_copy(update={"usd": 0.01}))
+    row = only_attempt(records)
+    assert (row.usd, row.usd_is_bound) == (0.01, False)
+
+
+def test_a_call_in_a_batch_is_left_to_be_looked_up(records: Records) -> None:
+    attempt_id = records.journal.intent(intent(give_up_seconds=-1.0, in_batch=True))
+    records.journal.put_in_batch([attempt_id], "batch-1")
+    assert records.journal.recover().unknown == ()
+    assert [row.batch_id for row in records.journal.in_batches()] == ["batch-1"]
+    records.journal.finish(attempt_id, ok("answer"))
+    assert records.journal.in_batches() == []
 
 
 def test_a_corrupt_answer_is_not_replayed(records: Records, tmp_path: Path) -> None:

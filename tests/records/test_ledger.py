@@ -17,6 +17,7 @@ def call(
     outcome: Outcome,
     *,
     target: str = "row_softmax",
+    shared_with: tuple[str, ...] = (),
     run_id: str = "run-1",
     provider: str = "ollama",
     model: str = "m:7b",
@@ -32,6 +33,7 @@ def call(
             prompt="",
             host="h",
             target=target,
+            shared_with=shared_with,
             run_id=run_id,
             plan_id="plan-1",
             purpose="code",
@@ -112,3 +114,16 @@ def test_a_call_that_is_still_running_is_counted(records: Records) -> None:
         )
     )
     assert records.ledger.totals().agents.outcomes == {Outcome.OK: 1, Outcome.PENDING: 1}
+
+
+def test_targets_that_share_a_call_bear_it_in_parts_that_add_up(records: Records) -> None:
+    call(records, Outcome.OK, target="a", shared_with=("b", "ab"), usd=0.3, tokens=(10, 5, 1, 2))
+    call(records, Outcome.OK, target="b", usd=0.1, tokens=(100, 0, 0, 0))
+    parts = {name: records.ledger.totals(target=name).agents for name in ("a", "b", "ab")}
+    whole = records.ledger.totals().agents
+    assert {name: part.tokens_in for name, part in parts.items()} == {"a": 4, "b": 103, "ab": 3}
+    assert [part.tokens_cache_read for part in parts.values()] == [1, 0, 0]
+    assert sum(part.tokens for part in parts.values()) == whole.tokens == 118
+    assert sum(part.usd for part in parts.values()) == pytest.approx(whole.usd)
+    assert records.ledger.totals(target="c").agents.attempts == 0
+    assert records.ledger.totals(target="%").agents.attempts == 0

@@ -16,7 +16,7 @@ CONTEXT_LENGTH = 262_144
 _AGENTS = Path(__file__).resolve().parents[1]
 _PACKAGES = ("embedded", "schedules")
 _SUFFIXES = (".py", ".j2", ".hip")
-_SHARED = ("blocks.py", "prompts.py", "round_note.py", "roles.py", "untrusted.py")
+_SHARED = ("prompts.py", "round_note.py", "roles.py")
 """Modules by which it reads prompts; a change there can change its answers."""
 
 
@@ -44,6 +44,7 @@ def _described(path: Path) -> bytes:
 
 def _code() -> list[Path]:
     found = [_AGENTS / name for name in _SHARED]
+    found.extend(sorted((_AGENTS.parent / "quoting").glob("*.py")))
     for package in _PACKAGES:
         folder = _AGENTS / package
         found.extend(path for path in sorted(folder.rglob("*")) if path.suffix in _SUFFIXES)

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rocm_pipeline.agents.blocks import read_blocks
 from rocm_pipeline.agents.brief import EvidenceSummary
 from rocm_pipeline.agents.round_note import RoundNote, RoundNotes
 from rocm_pipeline.planning.plan import Task
+from rocm_pipeline.quoting.blocks import read_blocks
 from rocm_pipeline.targets.launch_plan import LaunchPlan
 from rocm_pipeline.targets.spec import Target
 

@@ -1,8 +1,8 @@
 """Writes a Reply in the form that every agent is asked for."""
 
-from rocm_pipeline.agents.blocks import fence_for
 from rocm_pipeline.agents.reply import Reply
 from rocm_pipeline.agents.roles import EXPECTED_FILES
+from rocm_pipeline.quoting.blocks import fence_for
 
 _LANGUAGES = {file.path: file.language for role in EXPECTED_FILES.values() for file in role}
 

@@ -69,6 +69,8 @@ class Reason(str, Enum):
     RATE_LIMITED = "rate limited"
     UNREACHABLE = "unreachable"
     NOT_PAID = "payment required"
+    REJECTED = "rejected"
+    """The server does not take the request as it is: an unknown model, or a prompt too long."""
     HELD = "held"
     """An equal call may have been made and paid already, and nothing says what came of it."""
 

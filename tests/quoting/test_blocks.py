@@ -2,8 +2,8 @@
 
 import pytest
 
-from rocm_pipeline.agents.blocks import MARKER_LINE, Block, drawn, marker_of, quote, read_blocks
-from rocm_pipeline.agents.untrusted import untrusted
+from rocm_pipeline.quoting.blocks import MARKER_LINE, Block, drawn, marker_of, quote, read_blocks
+from rocm_pipeline.quoting.untrusted import untrusted
 
 
 def block(name: str, language: str, text: str) -> Block:

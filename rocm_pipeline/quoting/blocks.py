@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from rocm_pipeline.agents.untrusted import Untrusted
+from rocm_pipeline.quoting.untrusted import Untrusted
 
 MARKER_LINE = "Data marker: "
 """The user message starts with this line, so that a reader knows what closes a block."""

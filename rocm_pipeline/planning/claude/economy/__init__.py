@@ -1,0 +1,1 @@
+"""What Claude cost per accepted kernel, and what it would have cost to do without the agents."""

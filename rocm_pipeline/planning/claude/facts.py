@@ -1,0 +1,153 @@
+"""Evidence as a reviewer reads it: counts, ranges and extremes, every one computed here."""
+
+from collections.abc import Iterable
+
+from pydantic import JsonValue
+
+from rocm_pipeline.lab.architectures import architecture
+from rocm_pipeline.lab.evidence import CaseRecord, Evidence, Status
+from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
+from rocm_pipeline.targets.spec import Case, Target
+
+Object = dict[str, JsonValue]
+
+
+def target_facts(target: Target) -> Object:
+    """Return what a kernel of this target must do, in the target's own words."""
+    return {
+        "name": target.name,
+        "title": target.title,
+        "equivalent": target.pytorch.equivalent,
+        "symbols": {
+            name: list(symbol.choices) if symbol.choices else f"{symbol.min} to {symbol.max}"
+            for name, symbol in target.symbols.items()
+        },
+        "dtypes": {name: [d.value for d in values] for name, values in target.dtypes.items()},
+        "tensors": [
+            f"{spec.role.value} {name}: {spec.dtype} [{', '.join(map(str, spec.shape))}]"
+            for name, spec in target.tensors.items()
+        ],
+        "scalars": {name: list(scalar.values) for name, scalar in target.scalars.items()},
+        "input_scales": list(target.scales),
+        "tolerance": {
+            dtype.value: f"{t.absolute:g} + {t.relative:g} * |reference|"
+            for dtype, t in target.tolerance.items()
+        },
+        "constraints": list(target.constraints),
+        "architectures": [
+            f"{name}: wave {facts.wave}, {facts.lds_per_block} B LDS a block"
+            for name in target.architectures
+            for facts in (architecture(name),)
+        ],
+    }
+
+
+def evidence_facts(target: Target, plan: LaunchPlan, evidence: Evidence) -> Object:
+    """Return what the harness found of a kernel, short enough to be read whole."""
+    return {
+        "id": evidence.id,
+        "status": evidence.status.value,
+        "tier": evidence.tier.label if evidence.tier is not None else "none",
+        "measured_on": evidence.measured_on,
+        "source_sha256": evidence.identity.source_sha256,
+        "compiled_for": list(evidence.architectures_compiled),
+        "findings": [f"{f.status.value}: {f.message[:300]}" for f in evidence.findings[:12]],
+        "executions": _executions(evidence.cases),
+        "sizes": _sizes(target, evidence.cases),
+        "launches": _launches(target, plan, evidence.cases),
+        "controls": [
+            f"{c.name}: {'rejected' if c.rejected else 'PASSED'}" for c in evidence.controls
+        ],
+        "resources": _resources(evidence),
+        "estimated_speedups": _grouped(
+            (name, f"{min(s.low for s in of_one):.3g} to {max(s.high for s in of_one):.3g}")
+            for name in dict.fromkeys(s.architecture for s in evidence.speedups)
+            for of_one in ([s for s in evidence.speedups if s.architecture == name],)
+        ),
+        "bottlenecks": _grouped(
+            (name, ", ".join(dict.fromkeys(e.bottleneck for e in of_one)))
+            for name in dict.fromkeys(e.architecture for e in evidence.estimates)
+            for of_one in ([e for e in evidence.estimates if e.architecture == name],)
+        ),
+    }
+
+
+def _grouped(rows: Iterable[tuple[str, str]]) -> list[JsonValue]:
+    """Say equal things once: `gfx90a, gfx942: 1.3 to 1.9`."""
+    names: dict[str, list[str]] = {}
+    for name, text in rows:
+        names.setdefault(text, []).append(name)
+    return [f"{', '.join(of_text)}: {text}" for text, of_text in names.items()]
+
+
+def _executions(cases: Iterable[CaseRecord]) -> list[JsonValue]:
+    """Count by origin, with the wave sizes and types that occurred and the worst error."""
+    groups: dict[str, list[CaseRecord]] = {}
+    for record in cases:
+        groups.setdefault(record.origin, []).append(record)
+    rows: list[JsonValue] = []
+    for origin, records in groups.items():
+        passed = sum(r.status is Status.PASSED for r in records)
+        worst = max((r.worst_ratio for r in records if r.worst_ratio is not None), default=None)
+        part = sum(r.blocks is not None for r in records)
+        waves = sorted({r.wave for r in records})
+        types = sorted({"/".join(d.suffix for d in r.case.dtypes.values()) for r in records})
+        rows.append(
+            f"{origin}: {passed} of {len(records)} passed, waves {waves}, {', '.join(types)}"
+            + ("" if worst is None else f", worst error {worst:.3g} of what is allowed")
+            + (f", {part} of them some blocks only" if part else "")
+        )
+    return rows
+
+
+def _sizes(target: Target, cases: Iterable[CaseRecord]) -> Object:
+    """Say for each symbol which values it may take and which were executed."""
+    executed = list(cases)
+    sizes: Object = {}
+    for name, symbol in target.symbols.items():
+        values = sorted({record.case.symbols[name] for record in executed})
+        domain = str(list(symbol.choices)) if symbol.choices else f"{symbol.min} to {symbol.max}"
+        ran = f"{values[0]} to {values[-1]}" if values else "nothing"
+        sizes[name] = f"may be {domain}; executed {ran}"
+    scales = sorted({record.case.scale for record in executed})
+    sizes["input scale"] = f"may be {list(target.scales)}; executed {scales}"
+    return sizes
+
+
+def _launches(target: Target, plan: LaunchPlan, cases: Iterable[CaseRecord]) -> Object:
+    executed = [record.case for record in cases]
+    largest = {name: max(s.choices or (s.max or s.min,)) for name, s in target.symbols.items()}
+    return {
+        "largest_executed": _starts(target, plan, executed),
+        "at_the_upper_ends_of_all_sizes": _starts(
+            target, plan, [target.public_cases[0].model_copy(update={"symbols": largest})]
+        ),
+    }
+
+
+def _starts(target: Target, plan: LaunchPlan, cases: list[Case]) -> list[JsonValue]:
+    """Return the largest grid and dynamic LDS of each launch over `cases`."""
+    grids: dict[str, int] = {}
+    shared: dict[str, int] = {}
+    for case in cases:
+        try:
+            bound = target.bind(plan, case, 64)
+        except (LaunchPlanError, ValueError) as error:
+            return [f"no launch: {error}"]
+        for launch in bound.launches:
+            grids[launch.kernel] = max(grids.get(launch.kernel, 0), launch.blocks)
+            shared[launch.kernel] = max(shared.get(launch.kernel, 0), launch.shared_bytes)
+    return [f"{name}: {grids[name]} blocks, {shared[name]} B dynamic LDS" for name in grids]
+
+
+def _resources(evidence: Evidence) -> list[JsonValue]:
+    return _grouped(
+        (
+            f"{record.architecture} {k.name}",
+            f"{k.vgprs} VGPRs, {k.lds_bytes} B static LDS, {k.scratch_bytes} B scratch, "
+            f"{k.vgpr_spills + k.sgpr_spills} spills, occupancy {k.occupancy:.2f} "
+            f"limited by {k.limited_by}",
+        )
+        for record in evidence.compiles
+        for k in record.kernels
+    )

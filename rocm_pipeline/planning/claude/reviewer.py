@@ -1,0 +1,213 @@
+"""Claude as the final reviewer of kernels that passed every machine gate.
+
+Rules judge first, and what they hold back is not sent: Claude could only agree. So Claude's
+findings are added to theirs and can make a verdict stricter, never milder. Wherever Claude gives no
+usable answer the rules' review stands, and says why.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rocm_pipeline.planning import rule_reviewer
+from rocm_pipeline.planning.claude.call import (
+    Answer,
+    Block,
+    Call,
+    Claude,
+    Purpose,
+    Reason,
+    UnansweredError,
+)
+from rocm_pipeline.planning.claude.judgement import (
+    Judgements,
+    by_rules_alone,
+    in_words,
+    joined,
+    sort_out,
+)
+from rocm_pipeline.planning.claude.packet import Packet, Submission, packet_of
+from rocm_pipeline.planning.claude.review_prompt import (
+    repair_request,
+    review_instructions,
+    review_request,
+)
+from rocm_pipeline.planning.review import Review, Verdict
+
+MAX_KERNELS = 6
+"""In one call."""
+MAX_CHARACTERS = 120_000
+"""Of the packets of one call, unless it holds a single one."""
+MAX_TOKENS = 8_000
+"""Of one answer, thought included."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A review and the attempt whose answer it holds; None where rules judged alone."""
+
+    review: Review
+    attempt_id: str | None = None
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A kernel that Claude is to be asked about; `place` is its submission's."""
+
+    place: int
+    rules: Review
+    packet: Packet
+
+
+class ClaudeReviewer:
+    """Gives final reviews, several kernels in one call."""
+
+    def __init__(
+        self,
+        claude: Claude,
+        *,
+        plan_id: str | None = None,
+        run_id: str | None = None,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        self._claude = claude
+        self._max_tokens = max_tokens
+        self._plan_id = plan_id
+        self._run_id = run_id
+
+    def review(
+        self, submissions: Sequence[Submission], *, may_wait: bool = False
+    ) -> list[Reviewed]:
+        """Return a final review of each submission, in their order.
+
+        Every submission needs `operator` and `cross` (ValueError). With `may_wait` the calls go
+        out together at the price of a batch.
+        """
+        found: dict[int, Reviewed] = {}
+        cases: list[_Case] = []
+        for place, submission in enumerate(submissions):
+            rules = rules_review(submission)
+            packet = packet_of(submission)
+            if rules.verdict is not Verdict.APPROVE:
+                found[place] = Reviewed(rules)
+            elif packet.missing:
+                why = f"Claude: not asked, {'; '.join(packet.missing)}"
+                found[place] = Reviewed(by_rules_alone(rules, why))
+            else:
+                cases.append(_Case(place, rules, packet))
+        groups = list(_groups(cases))
+        for group, answer in zip(groups, self._answers(groups, may_wait), strict=True):
+            found |= self._settled(group, answer)
+        return [found[place] for place in range(len(submissions))]
+
+    def _answers(
+        self, groups: Sequence[Sequence[_Case]], may_wait: bool
+    ) -> list[Answer[Judgements] | UnansweredError]:
+        calls = [
+            self._call(Purpose.REVIEW, group, review_request([case.packet for case in group]))
+            for group in groups
+        ]
+        if may_wait and calls:
+            return self._claude.ask_all(calls)
+        return [self._asked(call) for call in calls]
+
+    def _asked(self, call: Call[Judgements]) -> Answer[Judgements] | UnansweredError:
+        try:
+            return self._claude.ask(call)
+        except UnansweredError as error:
+            return error
+
+    def _settled(
+        self, group: Sequence[_Case], answer: Answer[Judgements] | UnansweredError
+    ) -> dict[int, Reviewed]:
+        """Take what is valid, ask once more for the rest, and leave to rules what remains."""
+        found, wrong = _taken(group, answer)
+        left = [case for case in group if case.packet.kernel in wrong]
+        if left and _can_be_mended(answer):
+            packets = [case.packet for case in left]
+            text = answer.text
+            call = self._call(
+                Purpose.REPAIR, left, repair_request(packets, text, in_words(wrong)), round=2
+            )
+            answer = self._asked(call)
+            mended, wrong = _taken(left, answer)
+            found |= mended
+        for case in left:
+            if case.place not in found:
+                _log.warning("rules alone judge %s", in_words(wrong))
+                why = answer.reason if isinstance(answer, UnansweredError) else Reason.INVALID
+                review = by_rules_alone(case.rules, f"Claude: {why.value}")
+                found[case.place] = Reviewed(review)
+        return found
+
+    def _call(
+        self, purpose: Purpose, group: Sequence[_Case], prompt: str, round: int = 1
+    ) -> Call[Judgements]:
+        return Call(
+            purpose=purpose,
+            targets=tuple(dict.fromkeys(case.packet.target for case in group)),
+            system=(Block(review_instructions(), cached=True),),
+            prompt=prompt,
+            form=Judgements,
+            max_tokens=self._max_tokens,
+            plan_id=self._plan_id,
+            run_id=self._run_id,
+            round=round,
+        )
+
+
+def rules_review(submission: Submission) -> Review:
+    """Return the rules' final review; ValueError without what a final review needs."""
+    if submission.operator is None or submission.cross is None:
+        raise ValueError("a final review needs the operator's record and the cross review")
+    return rule_reviewer.final_review(
+        submission.target,
+        submission.candidate,
+        submission.evidence,
+        submission.operator,
+        submission.cross,
+    )
+
+
+def _groups(cases: Sequence[_Case]) -> Iterator[tuple[_Case, ...]]:
+    """Yield the cases call by call: as many in each as its bounds allow, and no kernel twice."""
+    group: list[_Case] = []
+    size = 0
+    for case in cases:
+        length = len(review_request([case.packet]))
+        is_there = any(other.packet.kernel == case.packet.kernel for other in group)
+        is_full = len(group) == MAX_KERNELS or size + length > MAX_CHARACTERS
+        if group and (is_there or is_full):
+            yield tuple(group)
+            group, size = [], 0
+        group.append(case)
+        size += length
+    if group:
+        yield tuple(group)
+
+
+def _taken(
+    group: Sequence[_Case], answer: Answer[Judgements] | UnansweredError
+) -> tuple[dict[int, Reviewed], dict[str, str]]:
+    """Return the reviews that an answer gives, and by kernel why there is none."""
+    if isinstance(answer, UnansweredError):
+        return {}, {case.packet.kernel: str(answer) for case in group}
+    valid, wrong = sort_out(answer.value, [case.packet for case in group])
+    found = {
+        case.place: Reviewed(
+            joined(case.rules, valid[case.packet.kernel], case.packet, answer.model),
+            answer.attempt_id,
+        )
+        for case in group
+        if case.packet.kernel in valid
+    }
+    return found, wrong
+
+
+def _can_be_mended(answer: Answer[Judgements] | UnansweredError) -> bool:
+    """Only an answer in words can be mended; one that is missing is not asked for again."""
+    if isinstance(answer, UnansweredError):
+        return answer.reason is Reason.INVALID and bool(answer.text)
+    return True

@@ -1,0 +1,1 @@
+"""Planted kernels: bad and honest ones by which reviewers are measured."""

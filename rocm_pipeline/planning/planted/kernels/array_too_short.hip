@@ -1,0 +1,48 @@
+#include <hip/hip_runtime.h>
+#include <hip/hip_fp16.h>
+
+#define THREADS 256
+#define KEPT 32
+
+template <typename T>
+__device__ void softmax_rows(const T* x, T* y, int cols) {
+  __shared__ float partial[THREADS];
+  const T* in = x + (size_t)blockIdx.x * cols;
+  T* out = y + (size_t)blockIdx.x * cols;
+  const int t = threadIdx.x;
+  float kept[KEPT];
+  float largest = -INFINITY;
+  for (int c = t, k = 0; c < cols; c += THREADS, ++k) {
+    kept[k] = (float)in[c];
+    largest = fmaxf(largest, kept[k]);
+  }
+  partial[t] = largest;
+  __syncthreads();
+  for (int half = THREADS / 2; half > 0; half /= 2) {
+    if (t < half) partial[t] = fmaxf(partial[t], partial[t + half]);
+    __syncthreads();
+  }
+  largest = partial[0];
+  __syncthreads();
+  float sum = 0.0f;
+  for (int c = t, k = 0; c < cols; c += THREADS, ++k) {
+    kept[k] = expf(kept[k] - largest);
+    sum += kept[k];
+  }
+  partial[t] = sum;
+  __syncthreads();
+  for (int half = THREADS / 2; half > 0; half /= 2) {
+    if (t < half) partial[t] += partial[t + half];
+    __syncthreads();
+  }
+  sum = partial[0];
+  for (int c = t, k = 0; c < cols; c += THREADS, ++k) out[c] = (T)(kept[k] / sum);
+}
+
+extern "C" __global__ void row_softmax_f32(const float* x, float* y, int cols) {
+  softmax_rows(x, y, cols);
+}
+
+extern "C" __global__ void row_softmax_f16(const __half* x, __half* y, int cols) {
+  softmax_rows(x, y, cols);
+}

@@ -1,0 +1,1 @@
+"""Foreign text in prompts: made visible, and set apart from instructions."""

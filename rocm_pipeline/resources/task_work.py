@@ -1,0 +1,182 @@
+"""Does single tasks of a plan with the parts that the assets use; see `AIDevCoordinator`."""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rocm_pipeline.agents.outcome import (
+    CandidateSet,
+    ChosenKernel,
+    Document,
+    KernelOutcome,
+    Rejected,
+    TestSuite,
+)
+from rocm_pipeline.agents.workshop import Workshop as RealWorkshop
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.home import Home
+from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.integration.usage import usage
+from rocm_pipeline.planning.coordinator import ReviewKind
+from rocm_pipeline.planning.plan import Plan, Task, Work
+from rocm_pipeline.planning.review import Review
+from rocm_pipeline.planning.rule_reviewer import OperatorFacts
+from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.reporting.document import render_document
+from rocm_pipeline.resources.operators import HomeIntegration
+from rocm_pipeline.resources.protocols import Integration, Sources, Workshop
+from rocm_pipeline.resources.sources import HomeSources
+from rocm_pipeline.targets.spec import Target
+
+T = TypeVar("T")
+
+
+@contextmanager
+def open_work(home: Home) -> Generator["HomeTaskWork", None, None]:
+    """Yield what an `AIDevCoordinator` works with, over the records and the fleet of `home`."""
+    home.create()
+    with RealWorkshop.open(home) as workshop:
+        yield HomeTaskWork(workshop, HomeIntegration(home), HomeSources(home))
+
+
+class HomeTaskWork:
+    """Plans, tasks by their kind, and reviews. Holds no results: those are handed in."""
+
+    def __init__(self, workshop: Workshop, integration: Integration, sources: Sources) -> None:
+        self._workshop = workshop
+        self._integration = integration
+        self._sources = sources
+        self._planned: dict[str, tuple[Target, RepoSnapshot]] = {}
+
+    def target(self, name: str) -> Target:
+        return self._sources.target(name)
+
+    def plan(self, target: Target) -> Plan:
+        snapshot = self._sources.snapshot(target)
+        plan = self._workshop.plan(target, snapshot)
+        self._planned[plan.id] = (target, snapshot)
+        return plan
+
+    def perform(self, plan: Plan, task: Task, results: Mapping[str, object]) -> object:
+        """Return a TestSuite, KernelOutcome, TorchOp, Analysis or Document."""
+        target, snapshot = self._of(plan)
+        work = task.task_type.work
+        if work is Work.TESTING:
+            return self._workshop.propose_cases(target, plan, task)
+        if work is Work.KERNEL:
+            suite = _suite(target, results)
+            return self._workshop.develop(target, plan, task, suite, snapshot, lambda _: None)
+        kernel = self._chosen(target, results)
+        if work is Work.INTEGRATION:
+            return self._operator(target, plan, task, kernel)
+        if work is Work.PROFILING:
+            return self._workshop.analyse(target, plan, task, kernel)
+        return self._document(target, plan, task, kernel, _only(results, TorchOp))
+
+    def review(self, plan: Plan, kind: ReviewKind, results: Mapping[str, object]) -> Review:
+        target, _ = self._of(plan)
+        kernel = self._chosen(target, results)
+        cross = self._workshop.cross_review(target, kernel)
+        if kind == "cross":
+            return cross
+        facts = operator_facts(_only(results, TorchOp))
+        return self._workshop.final_review(target, kernel, facts, cross)
+
+    def _of(self, plan: Plan) -> tuple[Target, RepoSnapshot]:
+        """Return what the plan was made from; of a plan made elsewhere what there is now."""
+        if plan.id not in self._planned:
+            target = self.target(plan.target)
+            self._planned[plan.id] = (target, self._sources.snapshot(target))
+        return self._planned[plan.id]
+
+    def _chosen(self, target: Target, results: Mapping[str, object]) -> ChosenKernel:
+        outcomes = tuple(_all(results, KernelOutcome))
+        if not outcomes:
+            raise _missing(KernelOutcome)
+        baseline, evidence = self._workshop.judge_baseline(target, _suite(target, results))
+        return self._workshop.choose(
+            CandidateSet(
+                target=target.name,
+                baseline=baseline,
+                baseline_evidence=evidence,
+                outcomes=outcomes,
+            )
+        )
+
+    def _operator(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> TorchOp:
+        rejected: list[Rejected] = []
+        while True:
+            operator = self._workshop.write_operator(target, plan, task, kernel, rejected)
+            made = self._integration.build(target, kernel, operator)
+            found = made.evidence.failures
+            problem = operator.refused or "\n".join(f"{r.check.value}: {r.message}" for r in found)
+            if self._is_last(rejected, operator.source, problem):
+                return made
+
+    def _document(
+        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel, made: TorchOp
+    ) -> Document:
+        rejected: list[Rejected] = []
+        example = usage(target, made.package)
+        while True:
+            draft = self._workshop.write_document(target, plan, task, kernel, rejected)
+            rendered = render_document(draft.text, target, kernel, example, draft.exchange)
+            examples = self._integration.run_examples(target, kernel, made, rendered.markdown)
+            problem = draft.refused or "\n".join((*rendered.problems, *examples.problems))
+            if self._is_last(rejected, draft.text, problem):
+                return rendered.model_copy(update={"examples": examples})
+
+    def _is_last(self, rejected: list[Rejected], text: str, problem: str) -> bool:
+        """Note a round; say whether nothing is to mend, it came to nothing new, or it was last."""
+        is_repeated = bool(rejected) and rejected[-1].text == text
+        rejected.append(Rejected(text=text, problem=problem))
+        return not problem or is_repeated or len(rejected) == self._workshop.rounds
+
+
+def operator_facts(made: TorchOp) -> OperatorFacts:
+    """Return what a final review needs to know of an operator."""
+    evidence = made.evidence
+    failed = next((r.message for r in evidence.checks if r.status is evidence.status), "")
+    return OperatorFacts(
+        status=evidence.status,
+        evidence_id=evidence.id,
+        message=failed,
+        could_not_run=evidence.could_not_run,
+    )
+
+
+def _suite(target: Target, results: Mapping[str, object]) -> TestSuite:
+    """Put the cases of all testing tasks together, each once."""
+    suites: Sequence[TestSuite] = tuple(_all(results, TestSuite))
+    cases = {case.name: case for suite in suites for case in suite.cases}
+    return TestSuite(
+        target=target.name,
+        cases=tuple(cases.values()),
+        refused=tuple(reason for suite in suites for reason in suite.refused),
+        exchanges=tuple(exchange for suite in suites for exchange in suite.exchanges),
+    )
+
+
+_NAMES: Mapping[type, str] = {
+    KernelOutcome: "a kernel task",
+    TorchOp: "the integration task",
+}
+
+
+def _all(results: Mapping[str, object], kind: type[T]) -> Iterable[T]:
+    return (result for result in results.values() if isinstance(result, kind))
+
+
+def _only(results: Mapping[str, object], kind: type[T]) -> T:
+    found = next(iter(_all(results, kind)), None)
+    if found is None:
+        raise _missing(kind)
+    return found
+
+
+def _missing(kind: type) -> UserError:
+    return UserError(
+        f"this needs the result of {_NAMES[kind]}, and there is none",
+        where="coordinator",
+        fix="Assign that task first, or let this one depend on it.",
+    )

@@ -1,0 +1,295 @@
+"""Paid calls of processes that are killed at every named point and at random ones."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.planning.claude.call import Reason
+from rocm_pipeline.planning.claude.prices import Tokens
+from rocm_pipeline.planning.claude.settings import read_settings
+from rocm_pipeline.records.outcome import Outcome
+from rocm_pipeline.records.records import Records
+from rocm_pipeline.records.schema import AttemptRow
+from tests.conftest import RecordFigure
+from tests.planning.claude.batch_calls import echo, records_in
+from tests.planning.claude.mortal import BATCH_DEATHS, DIRECT_DEATHS, Order
+from tests.scale import scaled
+from tests.standins.claude import (
+    Accepts,
+    Charge,
+    Charged,
+    Lost,
+    Request,
+    Says,
+    StandIn,
+    Then,
+    serving,
+)
+from tests.standins.claude.tally import add_up
+
+CALLS = scaled(short=24, long=200)
+A_BATCH = 2
+"""Calls in one batch."""
+STARTS = 12
+"""More restarts than this mean that a process does not get on."""
+LONGEST_LIFE = 0.25
+"""Seconds; killed at random after up to so long, processes die in all of their phases."""
+
+CHARGED = "after the charge, before the answer"
+MIDWAY = "in the middle of the answer"
+ACCEPTED = "after the batch was accepted, before the answer"
+AT_RANDOM = "at random"
+
+
+class Mortals:
+    """Runs orders in processes of their own, one after the other, and kills them."""
+
+    def __init__(self, helper: "subprocess.Popen[str]") -> None:
+        self._helper = helper
+        self._pid = 0
+        self._is_known = threading.Event()
+        self.kills: Counter[str] = Counter()
+
+    def run(self, order: Order, *, lives: float | None = None) -> bool:
+        """Run an order; with `lives` it is killed after so many seconds. True: it got through."""
+        assert self._helper.stdin is not None
+        assert self._helper.stdout is not None
+        self._is_known.clear()
+        self._helper.stdin.write(order.model_dump_json() + "\n")
+        self._helper.stdin.flush()
+        self._pid = int(self._helper.stdout.readline())
+        self._is_known.set()
+        end = threading.Timer(lives, self.kill) if lives is not None else None
+        if end is not None:
+            end.start()
+        code = int(self._helper.stdout.readline())
+        if end is not None:
+            end.cancel()
+            end.join()
+        assert code in (0, -signal.SIGKILL)
+        return code == 0
+
+    def kill(self) -> None:
+        """Kill the process that runs."""
+        self._is_known.wait(10)
+        try:
+            os.kill(self._pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+@pytest.fixture(scope="module")
+def helper(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Generator["subprocess.Popen[str]", None, None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.planning.claude.mortal"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process, serving(lambda request: Says(echo(request))) as server:
+        assert process.stdin is not None
+        folder = tmp_path_factory.mktemp("ready")
+        first = Order(url=server.url, folder=folder, prompts=["ready?"], in_batch=False)
+        process.stdin.write(first.model_dump_json() + "\n")
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def mortals(helper: "subprocess.Popen[str]") -> Mortals:
+    return Mortals(helper)
+
+
+Arm = Callable[[str], str | None]
+"""Makes the server kill at a point of its own; returns a point that is the process's own."""
+
+
+def run_until_through(
+    mortals: Mortals, order: Order, deaths: list[str], arm: Arm, chance: random.Random
+) -> dict[str, str]:
+    """Start an order again until it gets through, killing it at each of `deaths`, one a start."""
+    for start in range(STARTS):
+        death = deaths[start] if start < len(deaths) else None
+        own = None if death in (None, AT_RANDOM) else arm(str(death))
+        lives = chance.uniform(0, LONGEST_LIFE) if death == AT_RANDOM else None
+        if mortals.run(order.model_copy(update={"dies": own}), lives=lives):
+            result: dict[str, str] = json.loads(order.result.read_text())
+            return result
+        assert death is not None
+        mortals.kills[death] += 1
+    raise AssertionError(f"{order.prompts} did not get through in {STARTS} starts")
+
+
+def deaths_of(number: int, points: list[str]) -> list[str]:
+    """Return where the processes of an order die: every point in its turn, then twice at random."""
+    turn = number % (len(points) + 1)
+    return [points[turn]] if turn < len(points) else [AT_RANDOM] * 2
+
+
+def tokens_of(rows: list[AttemptRow]) -> Charge:
+    return Charge(
+        fresh=sum(row.tokens_in for row in rows),
+        write_5m=sum(row.tokens_cache_write - row.tokens_cache_write_1h for row in rows),
+        write_1h=sum(row.tokens_cache_write_1h for row in rows),
+        read=sum(row.tokens_cache_read for row in rows),
+        out=sum(row.tokens_out for row in rows),
+        thinking=sum(row.tokens_thinking for row in rows),
+    )
+
+
+def tokens_off(ours: Charge, theirs: Charge) -> int:
+    """Return by how many tokens two accounts differ, over all kinds."""
+    pairs = zip(astuple(ours), astuple(theirs), strict=True)
+    return sum(abs(one - other) for one, other in pairs)
+
+
+def claude_rows(records: Records) -> list[AttemptRow]:
+    return [row for row in records.ledger.attempts() if row.provider == "anthropic"]
+
+
+def test_killed_direct_calls_are_never_paid_twice_and_each_unknown_one_is_reported(
+    tmp_path: Path, mortals: Mortals, record_figure: RecordFigure
+) -> None:
+    points = [*DIRECT_DEATHS, CHARGED, MIDWAY]
+    chance = random.Random(5)
+    came: dict[str, str] = {}
+    with serving(lambda request: Says(echo(request))) as server:
+
+        def arm(point: str) -> str | None:
+            if point == CHARGED:
+                server.behaviour = once(server, lambda r: Then(Says(echo(r)), mortals.kill))
+            elif point == MIDWAY:
+                server.behaviour = once(
+                    server, lambda r: Lost(Says(echo(r)), events=4, action=mortals.kill)
+                )
+            else:
+                return point
+            return None
+
+        for number in range(CALLS):
+            order = Order(
+                url=server.url, folder=tmp_path, prompts=[f"call {number}"], in_batch=False
+            )
+            came |= run_until_through(mortals, order, deaths_of(number, points), arm, chance)
+
+    records = records_in(tmp_path)
+    rows = claude_rows(records)
+    held = {prompt for prompt, words in came.items() if words == Reason.HELD.value}
+    assert all(words == prompt for prompt, words in came.items() if prompt not in held)
+    assert len(came) == CALLS
+    assert server.tally.duplicates == 0
+    assert set(points) <= set(mortals.kills)
+
+    unknown = [row for row in rows if row.status == Outcome.UNKNOWN.value]
+    assert sorted(prompt_of(records, row) for row in unknown) == sorted(held)
+    assert {row.status for row in rows} == {Outcome.OK.value, Outcome.UNKNOWN.value}
+    lost = lost_charges(server, records, unknown)
+    known = [row for row in rows if row.status == Outcome.OK.value]
+    off = tokens_off(tokens_of(known) + add_up(c.charge for c in lost), server.tally.total())
+    off += sum(tokens_off(tokens_of([row]), server.tally.of(str(row.request_id))) for row in known)
+    assert off == 0
+
+    record_figure("claude calls (direct)", CALLS)
+    record_figure("claude kills (direct)", mortals.kills.total())
+    record_figure("claude duplicates (direct)", server.tally.duplicates)
+    record_figure("claude unknown reported (direct)", len(held))
+    record_figure("claude unknown charged (direct)", len(lost))
+    record_figure("claude tokens off (direct)", off)
+
+
+def once(
+    server: StandIn, behaviour: Callable[[Request], Then | Lost]
+) -> Callable[..., Then | Lost]:
+    """Behave so for the next question, and then as before."""
+    usual = server.behaviour
+
+    def behave(request: Request) -> Then | Lost:
+        server.behaviour = usual
+        return behaviour(request)
+
+    return behave
+
+
+def lost_charges(server: StandIn, records: Records, unknown: list[AttemptRow]) -> list[Charged]:
+    """Return what was charged for calls of unknown outcome; asserts that their bounds hold."""
+    prompts = {request.request_id: request.prompt for request in server.requests}
+    bounds = {prompt_of(records, row): row for row in unknown}
+    answered = {row.request_id for row in claude_rows(records) if row not in unknown}
+    lost = [
+        charged
+        for charged in server.tally.charged
+        if charged.request_id not in {row.request_id for row in claude_rows(records)}
+    ]
+    assert len(lost) + len(answered) == len(server.tally.charged)
+    for charged in lost:
+        row = bounds[prompts[charged.request_id]]
+        charge = charged.charge
+        tokens = Tokens(
+            fresh=charge.fresh,
+            cache_write_5m=charge.write_5m,
+            cache_write_1h=charge.write_1h,
+            cache_read=charge.read,
+            out=charge.out,
+        )
+        paid = read_settings().price_table().price(tokens, charged.model, row.t_sent)
+        assert row.usd_is_bound
+        assert float(paid) <= row.usd == row.usd_at_most
+        assert charge.prompt + charge.out <= row.tokens_at_most
+    return lost
+
+
+def prompt_of(records: Records, row: AttemptRow) -> str:
+    return str(json.loads(records.store.get_text(row.prompt_sha256))["prompt"])
+
+
+def test_killed_batches_are_found_again_and_every_call_is_paid_once(
+    tmp_path: Path, mortals: Mortals, record_figure: RecordFigure
+) -> None:
+    points = [*BATCH_DEATHS, ACCEPTED]
+    chance = random.Random(6)
+    came: dict[str, str] = {}
+    with serving(lambda request: Says(echo(request)), batch_seconds=0.02) as server:
+
+        def arm(point: str) -> str | None:
+            if point != ACCEPTED:
+                return point
+
+            def accept(_: Request) -> Then:
+                server.on_batch = lambda _: Accepts()
+                return Then(Accepts(), mortals.kill)
+
+            server.on_batch = accept
+            return None
+
+        for number in range(CALLS // A_BATCH):
+            prompts = [f"call {number}.{entry}" for entry in range(A_BATCH)]
+            order = Order(url=server.url, folder=tmp_path, prompts=prompts, in_batch=True)
+            came |= run_until_through(mortals, order, deaths_of(number, points), arm, chance)
+
+    rows = claude_rows(records_in(tmp_path))
+    assert len(came) == CALLS
+    assert all(words == prompt for prompt, words in came.items())
+    assert server.tally.duplicates == 0
+    assert len(server.tally.charged) == CALLS
+    off = tokens_off(tokens_of(rows), server.tally.total())
+    off += sum(tokens_off(tokens_of([row]), server.tally.of(row.attempt_id)) for row in rows)
+    assert off == 0
+    assert {row.status for row in rows} <= {Outcome.OK.value, Outcome.UNREACHABLE.value}
+    assert set(points) <= set(mortals.kills)
+
+    record_figure("claude calls (batch)", CALLS)
+    record_figure("claude kills (batch)", mortals.kills.total())
+    record_figure("claude duplicates (batch)", server.tally.duplicates)
+    record_figure("claude tokens off (batch)", off)
