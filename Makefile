@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TARGETS ?=
 PORT ?= 3000
 
-.PHONY: run test ui check doctor show-main show-trust clean
+.PHONY: run test ui check doctor show-main show-trust show-claude clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline run $(TARGETS)
@@ -31,6 +31,9 @@ show-main: $(VENV)/.installed
 
 show-trust: $(VENV)/.installed-test
 	@$(BIN)/python -m benchmarks.trust
+
+show-claude: $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.claude
 
 # pip comes last: a folder without it is half made
 $(BIN)/pip:

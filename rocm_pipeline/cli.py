@@ -15,6 +15,7 @@ from rich.table import Table
 from rocm_pipeline import __version__
 from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_NOT_ACCEPTED, UserError
 from rocm_pipeline.home import HOME_VARIABLE, Home
+from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, api_key, take_key
 from rocm_pipeline.redaction import process as redaction
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
@@ -62,12 +63,13 @@ def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
     """Do the main job: plan, write, verify, integrate, document and review kernels."""
     from rocm_pipeline.automation.forking import start_server
 
-    _withhold_secrets()
+    _withhold_secrets(KEY_VARIABLE)
     place = _home(home)
     names = tuple(dict.fromkeys(targets or library.builtin_names()))
     for name in names:
         library.load(name, place.targets)  # a mistake is told before anything is started
     start_server(place)
+    take_key()  # the server has it; nothing that this command starts itself needs it
     from rocm_pipeline.main_job import run_main_job
 
     try:
@@ -87,7 +89,7 @@ def ui(
     """Open the Dagster UI with the same assets on 127.0.0.1."""
     from rocm_pipeline.resources.instance import prepare_instance
 
-    _withhold_secrets()
+    _withhold_secrets(KEY_VARIABLE)
     place = _home(home)
     _require_free(port)
     prepare_instance(place).dispose()
@@ -256,6 +258,51 @@ def verify_evidence(
         raise typer.Exit(EXIT_NOT_ACCEPTED)
 
 
+@app.command()
+def economy(
+    paired: Annotated[
+        int | None,
+        typer.Option(
+            help="First let Claude do the coding alone, so many times for each built-in target; "
+            "needs a key, and costs money.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print what each accepted kernel cost of Claude, beside what Claude alone would have cost."""
+    from rocm_pipeline.planning.claude.economy.table import economy_table
+    from rocm_pipeline.resources.economy import (
+        counting,
+        read_economy,
+        require_key,
+        run_paired,
+        with_key,
+    )
+
+    place = _home(home)
+    if paired is not None:
+        require_key()
+    _withhold_secrets(KEY_VARIABLE)
+    take_key()
+    key = api_key()
+    if paired is not None and key is not None:
+        for trial in run_paired(place, library.builtin_names(), paired, with_key(key)):
+            verdict = "accepted" if trial.accepted else "not accepted"
+            out.print(f"{trial.arm.value}: {trial.target}, run {trial.repeat}: {verdict}")
+    if key is not None and place.path.exists():
+        with counting(place, key) as count:
+            found = read_economy(place, count)
+    else:
+        found = read_economy(place)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        out.print(economy_table(found))
+
+
 @targets_app.command("calibrate")
 def calibrate_target(
     name: Annotated[str, typer.Argument(help="Target to measure honest kernels on.")],
@@ -323,9 +370,9 @@ def _home(option: Path | None) -> Home:
     return home
 
 
-def _withhold_secrets() -> None:
+def _withhold_secrets(*handed_on: str) -> None:
     try:
-        redaction.withhold()
+        redaction.withhold(handed_on)
     except redaction.TooManySecretsError as error:
         raise UserError(
             str(error), where="environment", fix="Start without the variables that are not needed."

@@ -17,10 +17,10 @@ from rocm_pipeline.fleet.transport import Deadlines
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home, rounds
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.toolchain import Toolchain
+from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, has_key, read_settings
 from rocm_pipeline.publishing import repository
 from rocm_pipeline.redaction import environment
 
-KEY_VARIABLE = "ANTHROPIC_API_KEY"
 ENOUGH_DISK = 2 << 30
 
 
@@ -192,11 +192,21 @@ def _hosts(home: Home) -> Check:
     return Check("Ollama hosts", usable, "; ".join(words), enables, add, needed=True)
 
 
-def _key(_: Home) -> Check:
-    found = bool(os.environ.get(KEY_VARIABLE))
-    detail = f"{KEY_VARIABLE} is {'set' if found else 'not set'}"
-    add = "This version plans and reviews by rules with or without a key."
-    return Check("Claude key", found, detail, "planning and review by Claude (not yet used)", add)
+def _key(home: Home) -> Check:
+    enables = "planning, hints and final review by Claude; rules do it without"
+    try:
+        settings = read_settings(home.path)
+    except UserError as error:
+        detail = f"{error.where}: {error.what}"
+        return Check("Claude", False, detail, enables, error.fix, needed=True)
+    if not has_key():
+        add = f"Set {KEY_VARIABLE}; `claude.yaml` in the home holds models and budgets."
+        return Check("Claude", False, f"{KEY_VARIABLE} is not set", enables, add)
+    models = sorted({call.model for call in settings.calls.values()})
+    limit = settings.budgets.day.usd
+    within = "no daily limit" if limit is None else f"at most ${limit:g} a day"
+    detail = f"{KEY_VARIABLE} is set; {', '.join(models)}; {within}"
+    return Check("Claude", True, detail, enables, "")
 
 
 def _secrets(_: Home) -> Check:

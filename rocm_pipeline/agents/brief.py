@@ -118,6 +118,8 @@ class Brief(_Frozen):
     feedback: tuple[RoundFeedback, ...] = ()
     best: Candidate | None = None
     """The best kernel that passed so far, as the harness ranks them."""
+    hint: str = ""
+    """Advice for a task whose rounds keep failing."""
     kernel: Candidate | None = None
     evidence: EvidenceSummary | None = None
     """About `kernel`."""

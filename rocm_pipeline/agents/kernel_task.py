@@ -17,6 +17,7 @@ from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.planning.claude.call import UnansweredError
+from rocm_pipeline.planning.claude.hints import FailedRound, Stuck
 from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.targets.spec import Target
 
@@ -34,6 +35,7 @@ class KernelTask:
     suite: TestSuite
     baseline: Evidence
     rounds: int
+    run_id: str | None = None
     enough: float | None = None
     """Estimated speed-up at which the task ends; None: it uses all of its rounds."""
 
@@ -44,8 +46,18 @@ class Asks(Protocol):
     def ask(self, brief: Brief, *, plan_id: str, round: int) -> Answer: ...
 
 
+class Advises(Protocol):
+    """Whoever has a hint for a task that is stuck; see `planning.claude.hints.Hints`."""
+
+    def for_next_round(self, stuck: Stuck) -> str: ...
+
+
 def develop(
-    work: KernelTask, desk: Asks, bench: Bench, on_reply: Callable[[KernelRound], None]
+    work: KernelTask,
+    desk: Asks,
+    bench: Bench,
+    on_reply: Callable[[KernelRound], None],
+    hints: Advises | None = None,
 ) -> KernelOutcome:
     """Run the rounds of a kernel task; ends early when the agent has nothing more to send.
 
@@ -55,7 +67,8 @@ def develop(
     done: list[KernelRound] = []
     for number in range(1, work.rounds + 1):
         try:
-            answer = desk.ask(_brief(work, done), plan_id=work.plan_id, round=number)
+            hint = hints.for_next_round(_stuck(work, done)) if hints else ""
+            answer = desk.ask(_brief(work, done, hint), plan_id=work.plan_id, round=number)
         except (ChatFailedError, NoHostError, NoModelError, UnansweredError) as error:
             _log.warning("task %s ends before round %d: %s", work.task.id, number, error)
             cut_off = one_line(str(error))
@@ -121,7 +134,12 @@ def _round(
     )
 
 
-def _brief(work: KernelTask, earlier: list[KernelRound]) -> Brief:
+def _stuck(work: KernelTask, done: list[KernelRound]) -> Stuck:
+    rounds = (FailedRound(r.exchange.round, r.candidate, r.evidence) for r in done)
+    return Stuck(work.target, work.plan_id, work.task, tuple(rounds), work.run_id)
+
+
+def _brief(work: KernelTask, earlier: list[KernelRound], hint: str) -> Brief:
     return Brief(
         target=work.target,
         task=work.task,
@@ -136,6 +154,7 @@ def _brief(work: KernelTask, earlier: list[KernelRound]) -> Brief:
             for r in earlier
         ),
         best=_best(earlier),
+        hint=hint,
     )
 
 

@@ -82,6 +82,7 @@ def render(role: Role, brief: Brief) -> Prompt:
             max_tokens=brief.task.max_tokens,
             has_feedback=bool(brief.feedback),
             has_best=brief.best is not None,
+            has_hint=bool(brief.hint),
             files=plain(", ".join(file.path for file in EXPECTED_FILES[role])),
             quoted=[quote(block, marker) for block in blocks],
         )
@@ -179,6 +180,8 @@ def _feedback_blocks(brief: Brief) -> Iterator[Block]:
         yield from _kernel_blocks("LATEST ", latest.candidate)
     if brief.best is not None:
         yield from _kernel_blocks("BEST ", brief.best)
+    if brief.hint:
+        yield Block("HINT", "", untrusted(brief.hint))
 
 
 def _kernel_blocks(prefix: str, candidate: Candidate) -> Iterator[Block]:

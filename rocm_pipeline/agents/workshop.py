@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from rocm_pipeline.agents import kernel_task
 from rocm_pipeline.agents.bench import Bench
 from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
+from rocm_pipeline.agents.cross_review import CrossReviewer
 from rocm_pipeline.agents.desk import Answer, Desk
 from rocm_pipeline.agents.embedded import MODEL, EmbeddedServer, model_digest
 from rocm_pipeline.agents.outcome import (
@@ -38,12 +39,19 @@ from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.lab.sandbox import Sandbox
-from rocm_pipeline.planning import rule_reviewer
+from rocm_pipeline.planning.claude.archive import summarise
+from rocm_pipeline.planning.claude.call import Claude
+from rocm_pipeline.planning.claude.hints import Hints
+from rocm_pipeline.planning.claude.opening import open_claude
+from rocm_pipeline.planning.claude.packet import OperatorUnderReview, Submission
+from rocm_pipeline.planning.claude.planner import ClaudePlanner, Planned
+from rocm_pipeline.planning.claude.reviewer import ClaudeReviewer, Reviewed
+from rocm_pipeline.planning.claude.settings import has_key, read_settings
+from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review
-from rocm_pipeline.planning.rule_reviewer import OperatorFacts
-from rocm_pipeline.planning.rules import make_plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.records.hints import HintBook
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.targets.spec import Case, Target
 from rocm_pipeline.versions import package_sha256
@@ -79,11 +87,16 @@ def open_fleet(home: Home, records: Records) -> Generator[Fleet]:
 class Workshop:
     """Does the tasks of a plan. Opened by `open`, which also starts what it needs."""
 
-    def __init__(self, fleet: Fleet, harness: Harness, records: Records, rounds: int) -> None:
+    def __init__(
+        self, fleet: Fleet, harness: Harness, records: Records, claude: Claude, rounds: int
+    ) -> None:
         self.records = records
         self.harness = harness
+        self._fleet = fleet
+        self._claude = claude
         self._desk = Desk(fleet, records)
         self._bench = Bench(harness, records)
+        self._hints = Hints(claude, HintBook(records.database, records.store))
         self._rounds = rounds
 
     @classmethod
@@ -94,17 +107,30 @@ class Workshop:
         with ExitStack() as stack:
             stack.callback(records.close)
             fleet = stack.enter_context(open_fleet(home, records))
+            claude = stack.enter_context(open_claude(home.path, records))
             harness = Harness(Sandbox.detect(), home.cache)
-            yield cls(fleet, harness, records, rounds())
+            yield cls(fleet, harness, records, claude, rounds())
 
     @property
     def rounds(self) -> int:
         """How many times a task may answer."""
         return self._rounds
 
-    def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
-        """Decompose `target` into tasks."""
-        plan = make_plan(target, snapshot.commit, tuple(snapshot.files))
+    def plan(
+        self,
+        target: Target,
+        snapshot: RepoSnapshot,
+        history: Sequence[Commit] = (),
+        run_id: str | None = None,
+    ) -> Planned:
+        """Decompose `target` into tasks: Claude does, or rules where it gives no usable plan.
+
+        `history` is of the snapshot's files, newest first; `run_id` is whose budget is spent.
+        """
+        planned = ClaudePlanner(self._claude).plan(
+            target, snapshot, history, summarise(self.records, target), run_id=run_id
+        )
+        plan = planned.plan
         self.records.save_plan(
             plan.id,
             target=target.name,
@@ -120,7 +146,7 @@ class Workshop:
                 role=task.role.value,
                 document=task.model_dump_json(),
             )
-        return plan
+        return planned
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
         """Ask a tester for cases; only those within the target's domain are kept."""
@@ -150,6 +176,7 @@ class Workshop:
         suite: TestSuite,
         snapshot: RepoSnapshot,
         on_reply: Callable[[KernelRound], None],
+        run_id: str | None = None,
     ) -> KernelOutcome:
         """Do a kernel task: several rounds of asking and judging."""
         _, baseline = self.judge_baseline(target, suite)
@@ -157,12 +184,13 @@ class Workshop:
             target=target,
             plan_id=plan.id,
             task=task,
-            files=snapshot.files,
+            files={p: snapshot.files[p] for p in task.context.files if p in snapshot.files},
             suite=suite,
             baseline=baseline,
             rounds=self._rounds,
+            run_id=run_id,
         )
-        return kernel_task.develop(work, self._desk, self._bench, on_reply)
+        return kernel_task.develop(work, self._desk, self._bench, on_reply, self._hints)
 
     def choose(self, candidates: CandidateSet) -> ChosenKernel:
         """Take the candidate with the best estimate, or the baseline when none is better."""
@@ -239,18 +267,31 @@ class Workshop:
         return DocumentDraft(text=text, exchange=answer.exchange, refused=refused)
 
     def cross_review(self, target: Target, kernel: ChosenKernel) -> Review:
-        """Review the kernel against its evidence."""
-        review = rule_reviewer.cross_review(target, kernel.candidate, kernel.evidence)
-        return self._kept(target, review)
+        """Have the kernel judged by rules and, if there is one, by another model of the fleet."""
+        submission = Submission(target=target, candidate=kernel.candidate, evidence=kernel.evidence)
+        reviewed = CrossReviewer(self._fleet).review(submission, kernel.exchange)
+        return self._kept(target, reviewed)
 
     def final_review(
-        self, target: Target, kernel: ChosenKernel, operator: OperatorFacts, cross: Review
+        self,
+        target: Target,
+        kernel: ChosenKernel,
+        operator: OperatorUnderReview,
+        cross: Review,
+        run_id: str | None = None,
     ) -> Review:
-        """Review under the four headings of a final review."""
-        review = rule_reviewer.final_review(
-            target, kernel.candidate, kernel.evidence, operator, cross
+        """Have the kernel judged under the four headings, by rules and by Claude."""
+        submission = Submission(
+            target=target,
+            candidate=kernel.candidate,
+            evidence=kernel.evidence,
+            operator=operator.facts,
+            operator_source=operator.source,
+            operator_checks=operator.checks,
+            cross=cross,
         )
-        return self._kept(target, review)
+        (reviewed,) = ClaudeReviewer(self._claude, run_id=run_id).review([submission])
+        return self._kept(target, reviewed)
 
     def _about(
         self,
@@ -275,7 +316,8 @@ class Workshop:
         )
         return self._desk.ask(brief, plan_id=plan.id, round=len(rejected) + 1)
 
-    def _kept(self, target: Target, review: Review) -> Review:
+    def _kept(self, target: Target, reviewed: Reviewed) -> Review:
+        review = reviewed.review
         self.records.save_review(
             review.id,
             candidate_id=review.subject,
@@ -284,27 +326,31 @@ class Workshop:
             verdict=review.verdict.value,
             evidence_ids=review.evidence_ids,
             document=review.model_dump_json(),
+            attempt_id=reviewed.attempt_id,
         )
         return review
 
 
 _STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
-    "plan": ("planning",),
-    "test_suite": ("agents", "lab"),
-    "kernel_candidates": ("agents", "lab"),
+    "plan": ("lab", "planning", "quoting"),
+    "test_suite": ("agents", "lab", "quoting"),
+    "kernel_candidates": ("agents", "lab", "planning", "quoting"),
     "kernel": ("agents", "lab"),
     "reproduction": ("bundle", "lab"),
-    "torch_op": ("agents", "integration", "lab"),
-    "benchmark": ("agents", "lab"),
-    "documentation": ("agents", "integration", "reporting"),
-    "cross_review": ("planning",),
-    "final_review": ("planning",),
+    "torch_op": ("agents", "integration", "lab", "quoting"),
+    "benchmark": ("agents", "lab", "quoting"),
+    "documentation": ("agents", "integration", "quoting", "reporting"),
+    "cross_review": ("agents", "planning", "quoting"),
+    "final_review": ("planning", "quoting"),
     "pull_request": ("bundle", "publishing", "reporting"),
     "report": ("bundle", "reporting"),
 }
 """The packages whose code a stage's result depends on."""
 
-_ASKING = ("test_suite", "kernel_candidates", "torch_op", "benchmark", "documentation")
+_ASKING = (
+    "test_suite", "kernel_candidates", "torch_op", "benchmark", "documentation", "cross_review",
+)  # fmt: skip
+_ASKING_CLAUDE = ("plan", "kernel_candidates", "final_review")
 
 
 @cache
@@ -312,13 +358,15 @@ def code_version(stage: str) -> str:
     """Return what the stage's result depends on besides its inputs, as a short hash.
 
     The code of the packages it uses (prompts and harness included), and for a stage that asks
-    agents who would answer: the configured hosts and their models, or the embedded agent. Reads
-    files, never the network.
+    agents who would answer: the configured hosts and their models, or the embedded agent; for one
+    that asks Claude its settings, where there is a key. Reads files, never the network.
     """
     parts = [package_sha256(f"rocm_pipeline.{name}") for name in _STAGE_PACKAGES[stage]]
     if stage in _ASKING:
         config = find_config(Home.from_environment().path)
         parts += [config.model_dump_json() if config else model_digest(), str(rounds())]
+    if stage in _ASKING_CLAUDE and has_key():
+        parts.append(read_settings(Home.from_environment().path).model_dump_json())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

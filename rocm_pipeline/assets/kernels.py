@@ -63,6 +63,7 @@ def kernel_tasks(plan: Plan, baseline: JudgedBaseline) -> Iterator[dg.DynamicOut
 
 @dg.op(out=dg.Out(KernelOutcome))
 def develop(
+    context: dg.OpExecutionContext,
     workshop: dg.ResourceParam[Workshop],
     task: Task,
     target: Target,
@@ -74,7 +75,9 @@ def develop(
     rounds: SimpleQueue[KernelRound | None] = SimpleQueue()
     # In a thread, so that each round is in the UI when it is judged, not when the task ends.
     with ThreadPoolExecutor(1, thread_name_prefix=f"develop-{task.id}") as pool:
-        work = pool.submit(workshop.develop, target, plan, task, suite, snapshot, rounds.put)
+        work = pool.submit(
+            workshop.develop, target, plan, task, suite, snapshot, rounds.put, context.run_id
+        )
         work.add_done_callback(lambda _: rounds.put(None))
         for found in iter(rounds.get, None):
             yield replied(target.name, found.exchange, round_verdict(found))

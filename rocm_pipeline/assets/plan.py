@@ -9,7 +9,7 @@ from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import plan_table
 from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
-from rocm_pipeline.resources.protocols import Workshop
+from rocm_pipeline.resources.protocols import Sources, Workshop
 from rocm_pipeline.targets.spec import Target
 
 
@@ -17,7 +17,7 @@ from rocm_pipeline.targets.spec import Target
     partitions_def=targets,
     group_name="planning",
     owners=OWNERS,
-    kinds={"rules"},
+    kinds={"anthropic", "rules"},
     code_version=code_version("plan"),
     check_specs=[
         gate(
@@ -31,11 +31,14 @@ from rocm_pipeline.targets.spec import Target
 def plan(
     context: dg.AssetExecutionContext,
     workshop: dg.ResourceParam[Workshop],
+    sources: dg.ResourceParam[Sources],
     target: Target,
     repo_snapshot: RepoSnapshot,
 ) -> Results[Plan]:
-    """Tasks for the agents, by fixed rules; `planner` says which."""
-    made = workshop.plan(target, repo_snapshot)
+    """Tasks for the agents, by Claude or by fixed rules; `planner` says which."""
+    history = sources.history(repo_snapshot)
+    planned = workshop.plan(target, repo_snapshot, history, context.run_id)
+    made = planned.plan
     context.instance.add_dynamic_partitions(
         tasks.name or "", [task_key(made.target, task.id) for task in made.tasks]
     )
@@ -43,6 +46,10 @@ def plan(
         made,
         {
             "planner": made.planner,
+            "how": planned.words,
+            "problems": list(planned.problems),
+            "attempts": list(planned.attempts),
+            "left_out": list(planned.context.left_out),
             "commit": made.commit,
             "plan_id": made.id,
             "tasks": plan_table(made),

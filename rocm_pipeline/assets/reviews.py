@@ -12,8 +12,8 @@ from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import review_table
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.review import Review
-from rocm_pipeline.planning.rule_reviewer import OperatorFacts
 from rocm_pipeline.resources.protocols import Workshop
+from rocm_pipeline.resources.task_work import under_review
 from rocm_pipeline.targets.spec import Target
 
 APPROVED = "The reviewer approved; a warning where changes are asked for."
@@ -24,14 +24,14 @@ APPROVED = "The reviewer approved; a warning where changes are asked for."
     partitions_def=targets,
     group_name="reviews",
     owners=OWNERS,
-    kinds={"rules"},
+    kinds={"ollama", "rules"},
     code_version=code_version("cross_review"),
     check_specs=[gate("cross_review", "reviewer_approved", APPROVED, blocking=False)],
 )
 def cross_review(
     workshop: dg.ResourceParam[Workshop], target: Target, kernel: ChosenKernel
 ) -> Results[Review]:
-    """The rules' verdict on the kernel, held against its evidence."""
+    """The verdict of rules, and of a model that did not write the kernel, on its evidence."""
     review = workshop.cross_review(target, kernel)
     yield result(review, _metadata(review), [gates.reviewer_approved(review)])
 
@@ -40,27 +40,21 @@ def cross_review(
     partitions_def=targets,
     group_name="reviews",
     owners=OWNERS,
-    kinds={"rules"},
+    kinds={"anthropic", "rules"},
     code_version=code_version("final_review"),
     check_specs=[gate("final_review", "reviewer_approved", APPROVED, blocking=False)],
 )
 def final_review(
+    context: dg.AssetExecutionContext,
     workshop: dg.ResourceParam[Workshop],
     target: Target,
     kernel: ChosenKernel,
     torch_op: TorchOp,
     cross_review: Review,
 ) -> Results[Review]:
-    """The rules' verdict under four headings, which decides on a pull request."""
-    evidence = torch_op.evidence
-    failed = next((r.message for r in evidence.checks if r.status is evidence.status), "")
-    facts = OperatorFacts(
-        status=evidence.status,
-        evidence_id=evidence.id,
-        message=failed,
-        could_not_run=evidence.could_not_run,
-    )
-    review = workshop.final_review(target, kernel, facts, cross_review)
+    """The verdict of rules and Claude under four headings, which decides on a pull request."""
+    operator = under_review(torch_op)
+    review = workshop.final_review(target, kernel, operator, cross_review, context.run_id)
     yield result(review, _metadata(review), [gates.reviewer_approved(review)])
 
 
@@ -68,6 +62,7 @@ def _metadata(review: Review) -> dict[str, Any]:
     return {
         "verdict": review.verdict.value,
         "reviewer": review.reviewer,
+        "not_asked": review.unasked,
         "subject": review.subject,
         "findings": review_table(review),
         "evidence": list(review.evidence_ids),

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, TextIO
@@ -81,9 +81,10 @@ def install() -> Found:
     return found
 
 
-def withhold() -> tuple[str, ...]:
+def withhold(handed_on: Collection[str] = ()) -> tuple[str, ...]:
     """Take the secrets out of the environment for every later process; return their names.
 
+    Variables in `handed_on` stay, for a process that needs them; they are watched for all the same.
     Raises `TooManySecretsError` when no variable can hold the fingerprints of all.
     """
     found = install()
@@ -93,9 +94,10 @@ def withhold() -> tuple[str, ...]:
             f"the environment holds {len(found.values)} secrets, more than can be watched for"
         )
     os.environ[FINGERPRINTS_VARIABLE] = fingerprints
-    for name in found.names:
+    taken = tuple(name for name in found.names if name not in handed_on)
+    for name in taken:
         del os.environ[name]
-    return found.names
+    return taken
 
 
 @contextlib.contextmanager

@@ -22,9 +22,11 @@ from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
+from rocm_pipeline.planning.claude.packet import OperatorUnderReview
+from rocm_pipeline.planning.claude.planner import Planned
+from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review
-from rocm_pipeline.planning.rule_reviewer import OperatorFacts
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.publishing.pull_request import Proposal
@@ -54,6 +56,10 @@ class Sources(Protocol):
 
     def snapshot(self, target: Target) -> RepoSnapshot: ...
 
+    def history(self, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
+        """Return the last commits that touched the snapshot's files, newest first."""
+        ...
+
 
 class History(Protocol):
     """The commits of the configured repository; see `rocm_pipeline.publishing.repository`."""
@@ -72,7 +78,13 @@ class History(Protocol):
 class Workshop(Protocol):
     """Agents at work; see `rocm_pipeline.agents.workshop.Workshop`."""
 
-    def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan: ...
+    def plan(
+        self,
+        target: Target,
+        snapshot: RepoSnapshot,
+        history: Sequence[Commit] = (),
+        run_id: str | None = None,
+    ) -> Planned: ...
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite: ...
 
@@ -86,6 +98,7 @@ class Workshop(Protocol):
         suite: TestSuite,
         snapshot: RepoSnapshot,
         on_reply: Callable[[KernelRound], None],
+        run_id: str | None = None,
     ) -> KernelOutcome: ...
 
     def choose(self, candidates: CandidateSet) -> ChosenKernel: ...
@@ -116,7 +129,12 @@ class Workshop(Protocol):
     def cross_review(self, target: Target, kernel: ChosenKernel) -> Review: ...
 
     def final_review(
-        self, target: Target, kernel: ChosenKernel, operator: OperatorFacts, cross: Review
+        self,
+        target: Target,
+        kernel: ChosenKernel,
+        operator: OperatorUnderReview,
+        cross: Review,
+        run_id: str | None = None,
     ) -> Review: ...
 
 

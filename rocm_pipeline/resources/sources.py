@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rocm_pipeline.home import Home
+from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing import repository
 from rocm_pipeline.publishing.example import ensure_example
@@ -24,7 +25,11 @@ class HomeSources:
         return library.load(name, self._home.targets)
 
     def snapshot(self, target: Target) -> RepoSnapshot:
-        return repository.snapshot(configured_repository(self._home), target)
+        place = configured_repository(self._home)
+        return repository.with_related(place, target, repository.snapshot(place, target))
+
+    def history(self, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
+        return repository.history(configured_repository(self._home), snapshot)
 
 
 class HomeHistory:

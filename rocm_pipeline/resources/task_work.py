@@ -17,6 +17,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.integration.usage import usage
+from rocm_pipeline.planning.claude.packet import CheckFact, OperatorUnderReview
 from rocm_pipeline.planning.coordinator import ReviewKind
 from rocm_pipeline.planning.plan import Plan, Task, Work
 from rocm_pipeline.planning.review import Review
@@ -53,7 +54,7 @@ class HomeTaskWork:
 
     def plan(self, target: Target) -> Plan:
         snapshot = self._sources.snapshot(target)
-        plan = self._workshop.plan(target, snapshot)
+        plan = self._workshop.plan(target, snapshot, self._sources.history(snapshot)).plan
         self._planned[plan.id] = (target, snapshot)
         return plan
 
@@ -79,8 +80,8 @@ class HomeTaskWork:
         cross = self._workshop.cross_review(target, kernel)
         if kind == "cross":
             return cross
-        facts = operator_facts(_only(results, TorchOp))
-        return self._workshop.final_review(target, kernel, facts, cross)
+        operator = under_review(_only(results, TorchOp))
+        return self._workshop.final_review(target, kernel, operator, cross)
 
     def _of(self, plan: Plan) -> tuple[Target, RepoSnapshot]:
         """Return what the plan was made from; of a plan made elsewhere what there is now."""
@@ -133,16 +134,18 @@ class HomeTaskWork:
         return not problem or is_repeated or len(rejected) == self._workshop.rounds
 
 
-def operator_facts(made: TorchOp) -> OperatorFacts:
+def under_review(made: TorchOp) -> OperatorUnderReview:
     """Return what a final review needs to know of an operator."""
     evidence = made.evidence
     failed = next((r.message for r in evidence.checks if r.status is evidence.status), "")
-    return OperatorFacts(
+    facts = OperatorFacts(
         status=evidence.status,
         evidence_id=evidence.id,
         message=failed,
         could_not_run=evidence.could_not_run,
     )
+    checks = (CheckFact(r.check.value, r.status.value, r.message) for r in evidence.checks)
+    return OperatorUnderReview(facts, made.operator.source, tuple(checks))
 
 
 def _suite(target: Target, results: Mapping[str, object]) -> TestSuite:

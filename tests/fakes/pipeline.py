@@ -26,10 +26,12 @@ from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
+from rocm_pipeline.planning.claude.opening import NoClaude
+from rocm_pipeline.planning.claude.packet import OperatorUnderReview
+from rocm_pipeline.planning.claude.planner import ClaudePlanner, Planned
+from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review, Verdict
-from rocm_pipeline.planning.rule_reviewer import OperatorFacts
-from rocm_pipeline.planning.rules import make_plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.publishing.pull_request import Proposal, proposal_files
@@ -73,6 +75,9 @@ class FakeSources:
             files={f"kernels/{target.name}/kernel.hip": self.kernel_text},
         )
 
+    def history(self, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
+        return ()
+
 
 @dataclass
 class FakeWorkshop:
@@ -90,9 +95,15 @@ class FakeWorkshop:
     rejected_documents: tuple[Rejected, ...] = ()
     approves: bool = True
 
-    def plan(self, target: Target, snapshot: RepoSnapshot) -> Plan:
+    def plan(
+        self,
+        target: Target,
+        snapshot: RepoSnapshot,
+        history: Sequence[Commit] = (),
+        run_id: str | None = None,
+    ) -> Planned:
         self.calls["plan"] += 1
-        return make_plan(target, snapshot.commit, tuple(snapshot.files))
+        return ClaudePlanner(NoClaude()).plan(target, snapshot, history)
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
         self.calls["propose_cases"] += 1
@@ -112,6 +123,7 @@ class FakeWorkshop:
         suite: TestSuite,
         snapshot: RepoSnapshot,
         on_reply: Callable[[KernelRound], None],
+        run_id: str | None = None,
     ) -> KernelOutcome:
         self.calls["develop"] += 1
         found = a_round(target, task, task.id, passes=self.kernels_pass, speedup=self.speedup)
@@ -164,7 +176,12 @@ class FakeWorkshop:
         return self._review("cross", kernel)
 
     def final_review(
-        self, target: Target, kernel: ChosenKernel, operator: OperatorFacts, cross: Review
+        self,
+        target: Target,
+        kernel: ChosenKernel,
+        operator: OperatorUnderReview,
+        cross: Review,
+        run_id: str | None = None,
     ) -> Review:
         return self._review("final", kernel)
 

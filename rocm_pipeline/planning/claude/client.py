@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -61,6 +62,7 @@ class AnthropicClaude:
 
     def ask(self, call: Call[Form]) -> Answer[Form]:
         """Return the answer, or raise `UnansweredError`. An equal call is answered from records."""
+        call = self._within_settings(call)
         body = wire.params(call, self._settings)
         if answer := self._recorded(call, body):
             return answer
@@ -89,7 +91,7 @@ class AnthropicClaude:
         """Answer calls that may wait: in a batch, or one by one where batches are turned off."""
         if not self._settings.batch:
             return [self._asked(call) for call in calls]
-        return self.batches().ask_all(calls)
+        return self.batches().ask_all([self._within_settings(call) for call in calls])
 
     def batches(self) -> Batches:
         """Return what asks in batches; `settle` of it collects what ended meanwhile."""
@@ -111,6 +113,10 @@ class AnthropicClaude:
 
     def close(self) -> None:
         self._client.close()
+
+    def _within_settings(self, call: Call[Form]) -> Call[Form]:
+        most = self._settings.of(call.purpose).max_tokens
+        return replace(call, max_tokens=min(call.max_tokens, most))
 
     def _asked(self, call: Call[Form]) -> Answer[Form] | UnansweredError:
         try:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from rocm_pipeline.errors import one_line
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Finding, Status
-from rocm_pipeline.planning.claude.call import Call, Claude, Purpose, UnansweredError
+from rocm_pipeline.planning.claude.call import Call, Claude, Purpose, Reason, UnansweredError
 from rocm_pipeline.planning.claude.instructions import hint_system
 from rocm_pipeline.planning.claude.question import question
 from rocm_pipeline.planning.plan import Task
@@ -108,7 +108,8 @@ class Hints:
         try:
             answer = self._claude.ask(hint_call(stuck))
         except UnansweredError as error:
-            _log.warning("no hint for task %s: %s", stuck.task.id, one_line(str(error)))
+            level = logging.INFO if error.reason is Reason.NO_KEY else logging.WARNING
+            _log.log(level, "no hint for task %s: %s", stuck.task.id, one_line(str(error)))
             self._book.keep(stuck.plan_id, "", error.attempt_id)
             return ""
         hint = one_line(answer.value.hint, MAX_HINT)

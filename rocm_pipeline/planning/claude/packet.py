@@ -52,6 +52,15 @@ class Facts:
     checks: tuple[CheckFact, ...] = ()
 
 
+@dataclass(frozen=True)
+class OperatorUnderReview:
+    """An operator package as a final review sees it."""
+
+    facts: OperatorFacts
+    source: str
+    checks: tuple[CheckFact, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """A kernel and everything that a review of it is made from.

@@ -136,8 +136,10 @@ class ClaudeReviewer:
             found |= mended
         for case in left:
             if case.place not in found:
-                _log.warning("rules alone judge %s", in_words(wrong))
                 why = answer.reason if isinstance(answer, UnansweredError) else Reason.INVALID
+                # without a key that is how it is meant to be
+                level = logging.INFO if why is Reason.NO_KEY else logging.WARNING
+                _log.log(level, "rules alone judge %s", in_words(wrong))
                 review = by_rules_alone(case.rules, f"Claude: {why.value}")
                 found[case.place] = Reviewed(review)
         return found
