@@ -57,7 +57,7 @@ def _brief(role: Role, target: Target) -> Brief:
     )
     return Brief(
         target=target, task=task, files={"a.hip": "text", "b.md": "text"}, feedback=feedback,
-        best=candidate, kernel=candidate, evidence=evidence,
+        best=candidate, kernel=candidate, evidence=evidence, hint="try it",
     )  # fmt: skip
 
 
