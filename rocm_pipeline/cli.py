@@ -15,6 +15,7 @@ from rich.table import Table
 from rocm_pipeline import __version__
 from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_NOT_ACCEPTED, UserError
 from rocm_pipeline.home import HOME_VARIABLE, Home
+from rocm_pipeline.importing import WithoutCollector
 from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, api_key, take_key
 from rocm_pipeline.redaction import process as redaction
 from rocm_pipeline.targets import library
@@ -70,7 +71,8 @@ def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
         library.load(name, place.targets)  # a mistake is told before anything is started
     start_server(place)
     take_key()  # the server has it; nothing that this command starts itself needs it
-    from rocm_pipeline.main_job import run_main_job
+    with WithoutCollector():
+        from rocm_pipeline.main_job import run_main_job
 
     try:
         accepted = run_main_job(place, names, out)

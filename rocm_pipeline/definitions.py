@@ -2,24 +2,27 @@
 
 from collections.abc import Mapping
 
-import dagster as dg
+from rocm_pipeline.importing import WithoutCollector
 
-from rocm_pipeline.assets import (
-    benchmarks,
-    docs,
-    integrations,
-    kernels,
-    plan,
-    provenance,
-    pull_requests,
-    reports,
-    reproductions,
-    reviews,
-    sources,
-    tests,
-)
-from rocm_pipeline.automation import alerts, commits, jobs, schedules
-from rocm_pipeline.resources.production import production_resources
+with WithoutCollector():
+    import dagster as dg
+
+    from rocm_pipeline.assets import (
+        benchmarks,
+        docs,
+        integrations,
+        kernels,
+        plan,
+        provenance,
+        pull_requests,
+        reports,
+        reproductions,
+        reviews,
+        sources,
+        tests,
+    )
+    from rocm_pipeline.automation import alerts, commits, jobs, schedules
+    from rocm_pipeline.resources.production import production_resources
 
 ASSETS = (
     sources.target,

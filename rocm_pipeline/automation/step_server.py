@@ -14,6 +14,7 @@ import importlib
 import os
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.importing import WithoutCollector
 from rocm_pipeline.planning.claude.settings import take_key
 
 _LOADED = (
@@ -28,10 +29,8 @@ _LOADED = (
 os.setpgrp()
 # steps hold it in memory, and nothing that they start inherits it
 take_key()
-gc.disable()
 # bad settings are told by the command, which loads the same
-with contextlib.suppress(UserError):
+with contextlib.suppress(UserError), WithoutCollector():
     for _name in _LOADED:
         importlib.import_module(_name)
 gc.freeze()
-gc.enable()
