@@ -8,6 +8,7 @@ from pathlib import Path
 from rocm_pipeline.planning.claude.settings import KEY_VARIABLE
 
 KEY = "sk-ant-canary-Zk39xQ27vLm04Tt8"
+OTHER = "0ther-Secret-4711-abcdef"
 AS_STEP_SERVER = f"""
 import os, subprocess, sys
 import rocm_pipeline.automation.step_server
@@ -40,5 +41,5 @@ def test_the_server_of_steps_takes_the_key_out_of_its_environment(tmp_path: Path
 
 
 def test_the_command_hands_on_the_key_alone_and_watches_for_it(tmp_path: Path) -> None:
-    said = run(AS_COMMAND, tmp_path, OTHER_TOKEN="0ther-Secret-4711-abcdef")
+    said = run(AS_COMMAND, tmp_path, OTHER_TOKEN=OTHER)
     assert said == "('OTHER_TOKEN',) True True False [redacted]"
