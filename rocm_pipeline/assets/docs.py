@@ -2,19 +2,18 @@
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import ChosenKernel, Document, Rejected
+from rocm_pipeline.agents.outcome import ChosenKernel, Document
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.provenance import replied
 from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.integration.outcome import TorchOp
-from rocm_pipeline.integration.usage import usage
 from rocm_pipeline.planning.plan import Plan, TaskType
-from rocm_pipeline.reporting.document import render_document
 from rocm_pipeline.reporting.tables import examples_table
 from rocm_pipeline.resources.operators import verification_version
 from rocm_pipeline.resources.protocols import Integration, Workshop
+from rocm_pipeline.resources.rounds import DocumentRound, document_rounds
 from rocm_pipeline.targets.spec import Target
 
 
@@ -56,27 +55,18 @@ def documentation(
 ) -> Results[Document]:
     """What the kernel does, how to use it and how far it was checked."""
     (task,) = plan.tasks_for(TaskType.DOCUMENTATION)
-    rejected: list[Rejected] = []
-    while True:
-        draft = workshop.write_document(target, plan, task, kernel, rejected)
-        rendered = render_document(
-            draft.text, target, kernel, usage(target, torch_op.package), draft.exchange
-        )
-        examples = integration.run_examples(target, kernel, torch_op, rendered.markdown)
-        document = rendered.model_copy(update={"examples": examples})
-        problem = draft.refused or "\n".join((*document.problems, *examples.problems))
-        if draft.exchange:
-            yield replied(target.name, draft.exchange, problem or "no problem found")
-        is_repeated = bool(rejected) and rejected[-1].text == draft.text
-        rejected.append(Rejected(text=draft.text, problem=problem))
-        if not problem or is_repeated or len(rejected) == workshop.rounds:
-            break
+    found: DocumentRound | None = None
+    for found in document_rounds(workshop, integration, target, plan, task, kernel, torch_op):
+        if found.exchange:
+            yield replied(target.name, found.exchange, found.problem or "no problem found")
+    assert found is not None
+    document = found.document
     yield result(
         document,
         {
             "document": dg.MetadataValue.md(document.markdown),
             "problems": list(document.problems),
-            "examples": dg.MetadataValue.md(examples_table(examples)),
+            "examples": dg.MetadataValue.md(examples_table(document.examples)),
         },
         [
             gates.documentation_is_complete(document),

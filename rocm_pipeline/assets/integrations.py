@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import ChosenKernel, Rejected
+from rocm_pipeline.agents.outcome import ChosenKernel
 from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
@@ -13,6 +13,7 @@ from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.plan import Plan, TaskType
 from rocm_pipeline.resources.operators import verification_version
 from rocm_pipeline.resources.protocols import Integration, Workshop
+from rocm_pipeline.resources.rounds import operator_rounds
 from rocm_pipeline.targets.spec import Target
 
 
@@ -42,17 +43,11 @@ def torch_op(
 ) -> Results[TorchOp]:
     """The kernel as `torch.ops.rocm_pipeline.<target>`: a package with its own tests."""
     (task,) = plan.tasks_for(TaskType.PYTORCH_INTEGRATION)
-    rejected: list[Rejected] = []
-    while True:
-        operator = workshop.write_operator(target, plan, task, kernel, rejected)
-        made = integration.build(target, kernel, operator)
-        if operator.exchange:
-            yield replied(target.name, operator.exchange, _verdict(made))
-        problem = _problem(made)
-        is_repeated = bool(rejected) and rejected[-1].text == operator.source
-        rejected.append(Rejected(text=operator.source, problem=problem))
-        if not problem or is_repeated or len(rejected) == workshop.rounds:
-            break
+    made: TorchOp | None = None
+    for made in operator_rounds(workshop, integration, target, plan, task, kernel):
+        if made.operator.exchange:
+            yield replied(target.name, made.operator.exchange, _verdict(made))
+    assert made is not None
     yield result(
         made,
         {
@@ -60,7 +55,7 @@ def torch_op(
             "checks": operator_table(made.evidence),
             "torch_version": made.evidence.torch_version or "PyTorch is not installed",
             "files": [file.path for file in made.package.files] if made.package else [],
-            "op.py": source(operator.source, "python"),
+            "op.py": source(made.operator.source, "python"),
         },
         [gates.operator_passes_opcheck(made.evidence)],
     )
@@ -69,10 +64,3 @@ def torch_op(
 def _verdict(made: TorchOp) -> str:
     refused = made.operator.refused
     return f"refused: {refused}" if refused else made.evidence.status.value
-
-
-def _problem(made: TorchOp) -> str:
-    """Return what the agent must mend; nothing when no check failed."""
-    if made.operator.refused:
-        return made.operator.refused
-    return "\n".join(f"{r.check.value}: {r.message}" for r in made.evidence.failures)

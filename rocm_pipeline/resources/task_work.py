@@ -7,25 +7,22 @@ from typing import TypeVar
 from rocm_pipeline.agents.outcome import (
     CandidateSet,
     ChosenKernel,
-    Document,
     KernelOutcome,
-    Rejected,
     TestSuite,
 )
 from rocm_pipeline.agents.workshop import Workshop as RealWorkshop
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
-from rocm_pipeline.integration.usage import usage
 from rocm_pipeline.planning.claude.packet import CheckFact, OperatorUnderReview
 from rocm_pipeline.planning.coordinator import ReviewKind
 from rocm_pipeline.planning.plan import Plan, Task, Work
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.planning.rule_reviewer import OperatorFacts
 from rocm_pipeline.planning.snapshot import RepoSnapshot
-from rocm_pipeline.reporting.document import render_document
 from rocm_pipeline.resources.operators import HomeIntegration
 from rocm_pipeline.resources.protocols import Integration, Sources, Workshop
+from rocm_pipeline.resources.rounds import document_rounds, operator_rounds
 from rocm_pipeline.resources.sources import HomeSources
 from rocm_pipeline.targets.spec import Target
 
@@ -69,10 +66,11 @@ class HomeTaskWork:
             return self._workshop.develop(target, plan, task, suite, snapshot, lambda _: None)
         kernel = self._chosen(target, results)
         if work is Work.INTEGRATION:
-            return self._operator(target, plan, task, kernel)
+            return _last(operator_rounds(*self._parts, target, plan, task, kernel))
         if work is Work.PROFILING:
             return self._workshop.analyse(target, plan, task, kernel)
-        return self._document(target, plan, task, kernel, _only(results, TorchOp))
+        made = _only(results, TorchOp)
+        return _last(document_rounds(*self._parts, target, plan, task, kernel, made)).document
 
     def review(self, plan: Plan, kind: ReviewKind, results: Mapping[str, object]) -> Review:
         target, _ = self._of(plan)
@@ -82,6 +80,10 @@ class HomeTaskWork:
             return cross
         operator = under_review(_only(results, TorchOp))
         return self._workshop.final_review(target, kernel, operator, cross)
+
+    @property
+    def _parts(self) -> tuple[Workshop, Integration]:
+        return self._workshop, self._integration
 
     def _of(self, plan: Plan) -> tuple[Target, RepoSnapshot]:
         """Return what the plan was made from; of a plan made elsewhere what there is now."""
@@ -103,35 +105,6 @@ class HomeTaskWork:
                 outcomes=outcomes,
             )
         )
-
-    def _operator(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> TorchOp:
-        rejected: list[Rejected] = []
-        while True:
-            operator = self._workshop.write_operator(target, plan, task, kernel, rejected)
-            made = self._integration.build(target, kernel, operator)
-            found = made.evidence.failures
-            problem = operator.refused or "\n".join(f"{r.check.value}: {r.message}" for r in found)
-            if self._is_last(rejected, operator.source, problem):
-                return made
-
-    def _document(
-        self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel, made: TorchOp
-    ) -> Document:
-        rejected: list[Rejected] = []
-        example = usage(target, made.package)
-        while True:
-            draft = self._workshop.write_document(target, plan, task, kernel, rejected)
-            rendered = render_document(draft.text, target, kernel, example, draft.exchange)
-            examples = self._integration.run_examples(target, kernel, made, rendered.markdown)
-            problem = draft.refused or "\n".join((*rendered.problems, *examples.problems))
-            if self._is_last(rejected, draft.text, problem):
-                return rendered.model_copy(update={"examples": examples})
-
-    def _is_last(self, rejected: list[Rejected], text: str, problem: str) -> bool:
-        """Note a round; say whether nothing is to mend, it came to nothing new, or it was last."""
-        is_repeated = bool(rejected) and rejected[-1].text == text
-        rejected.append(Rejected(text=text, problem=problem))
-        return not problem or is_repeated or len(rejected) == self._workshop.rounds
 
 
 def under_review(made: TorchOp) -> OperatorUnderReview:
@@ -164,6 +137,11 @@ _NAMES: Mapping[type, str] = {
     KernelOutcome: "a kernel task",
     TorchOp: "the integration task",
 }
+
+
+def _last(rounds: Iterable[T]) -> T:
+    *_, last = rounds
+    return last
 
 
 def _all(results: Mapping[str, object], kind: type[T]) -> Iterable[T]:
