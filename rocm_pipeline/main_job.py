@@ -20,6 +20,7 @@ from rocm_pipeline.fleet.service import require_models
 from rocm_pipeline.home import Home
 from rocm_pipeline.lab.controls import require_sound
 from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.planning.claude.settings import read_settings
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, Summary, read_summaries
@@ -101,6 +102,7 @@ def _preflight(home: Home, sources: HomeSources, names: Sequence[str]) -> None:
     for name in names:
         require_sound(sources.target(name))
     Sandbox.detect()
+    read_settings(home.path)
     config = find_config(home.path)
     if config is not None:
         require_models(config)

@@ -143,6 +143,14 @@ def test_a_malformed_ollama_host_is_refused(home: Path, value: str) -> None:
     assert "mend Ollama hosts" in unfit(call("doctor", home=home, OLLAMA_HOST=value))
 
 
+def test_malformed_settings_for_claude_are_refused_before_anything_is_made(home: Path) -> None:
+    home.mkdir()
+    (home / "claude.yaml").write_text("budgets: {day: {usd: -1}}\n")
+    assert "budgets.day.usd" in refused(call("run", "row_softmax", home=home))
+    assert [path.name for path in home.iterdir()] == ["claude.yaml"]
+    assert "mend Claude" in unfit(call("doctor", home=home))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [("return {'y': x * float('nan')}", "not finite"), ("return {}", "returns no 'y'")],
