@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TARGETS ?=
 PORT ?= 3000
 
-.PHONY: run test ui check doctor show-main show-trust show-claude clean
+.PHONY: run test ui check doctor show-main show-trust show-claude show-fleet show-model clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline run $(TARGETS)
@@ -34,6 +34,12 @@ show-trust: $(VENV)/.installed-test
 
 show-claude: $(VENV)/.installed-test
 	@$(BIN)/python -m benchmarks.claude
+
+show-model: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks.local_model
+
+show-fleet: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks.fleet
 
 # pip comes last: a folder without it is half made
 $(BIN)/pip:

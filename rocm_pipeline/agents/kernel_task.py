@@ -1,7 +1,8 @@
 """A kernel task: ask, judge, tell the agent what the harness found, and ask again."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +12,9 @@ from rocm_pipeline.agents.desk import Answer
 from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
 from rocm_pipeline.agents.parser import ReplyError, kernel_from
 from rocm_pipeline.agents.reply import Reply
+from rocm_pipeline.agents.wave import as_they_come
 from rocm_pipeline.errors import one_line
-from rocm_pipeline.fleet.service import ChatFailedError, NoHostError, NoModelError
+from rocm_pipeline.fleet.chat import ChatFailedError, NoHostError, NoModelError
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.ranking import score
@@ -22,6 +24,14 @@ from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.targets.spec import Target
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReviewedKernel:
+    """A kernel that passed every check and that a review asks to change."""
+
+    candidate: Candidate
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class KernelTask:
     run_id: str | None = None
     enough: float | None = None
     """Estimated speed-up at which the task ends; None: it uses all of its rounds."""
+    reviewed: ReviewedKernel | None = None
+    """What the task is to change; the review's findings are among its constraints."""
 
 
 class Asks(Protocol):
@@ -58,27 +70,55 @@ def develop(
     bench: Bench,
     on_reply: Callable[[KernelRound], None],
     hints: Advises | None = None,
+    others: Sequence[Asks] = (),
 ) -> KernelOutcome:
     """Run the rounds of a kernel task; ends early when the agent has nothing more to send.
 
     So it does when nobody answers any more: what was judged before may have passed, and other
-    tasks of the target may have kernels.
+    tasks of the target may have kernels. `others` are asked the same at the same time; each answer
+    is judged as it comes, has a number of its own, and is told to all of them afterwards.
     """
+    desks = (desk, *others)
     done: list[KernelRound] = []
-    for number in range(1, work.rounds + 1):
+    for wave in range(work.rounds):
+        numbers = range(wave * len(desks) + 1, (wave + 1) * len(desks) + 1)
+        failed: Exception | None = None
+        found: list[KernelRound] = []
+        has_more = False
         try:
             hint = hints.for_next_round(_stuck(work, done)) if hints else ""
-            answer = desk.ask(_brief(work, done, hint), plan_id=work.plan_id, round=number)
-        except (ChatFailedError, NoHostError, NoModelError, UnansweredError) as error:
-            _log.warning("task %s ends before round %d: %s", work.task.id, number, error)
-            cut_off = one_line(str(error))
+            brief = _brief(work, done, hint)
+            with closing(_answers(work, desks, brief, numbers)) as answers:
+                for answer in answers:
+                    if isinstance(answer, Exception):
+                        failed = answer
+                        continue
+                    found.append(_judge(work, answer, done, bench))
+                    on_reply(found[-1])
+                    has_more |= answer.reply is None or bool(answer.reply.files)
+                    if _is_enough(work, found[-1]):
+                        break
+        except UnansweredError as error:
+            failed = error
+        # Whoever was first: the next question must be the same when this is done again.
+        done += sorted(found, key=lambda one: one.exchange.round)
+        if failed is not None and not found:
+            _log.warning("task %s ends before round %d: %s", work.task.id, numbers[0], failed)
+            cut_off = one_line(str(failed))
             return KernelOutcome(task_id=work.task.id, rounds=tuple(done), cut_off=cut_off)
-        found = _judge(work, answer, done, bench)
-        done.append(found)
-        on_reply(found)
-        if _is_enough(work, found) or (answer.reply is not None and not answer.reply.files):
+        if not has_more or any(_is_enough(work, one) for one in found):
             break
     return KernelOutcome(task_id=work.task.id, rounds=tuple(done))
+
+
+def _answers(
+    work: KernelTask, desks: Sequence[Asks], brief: Brief, numbers: Sequence[int]
+) -> Generator[Answer | Exception, None, None]:
+    def ask(number: int) -> Answer:
+        desk = desks[number - numbers[0]]
+        return desk.ask(brief, plan_id=work.plan_id, round=number)
+
+    return as_they_come(ask, numbers, (ChatFailedError, NoHostError, NoModelError, UnansweredError))
 
 
 def _is_enough(work: KernelTask, found: KernelRound) -> bool:
@@ -93,9 +133,9 @@ def _judge(
 ) -> KernelRound:
     if answer.reply is None:
         return _round(answer, refused=answer.refused)
-    best = _best(earlier)
+    parent = _best(earlier) or (work.reviewed.candidate if work.reviewed else None)
     try:
-        parents = (best.id,) if best else ()
+        parents = (parent.id,) if parent else ()
         candidate = kernel_from(answer.reply, work.target, parents)
     except ReplyError as error:
         return _round(answer, refused=str(error))
@@ -103,6 +143,8 @@ def _judge(
     if same is not None:
         again = f"this is the kernel of round {same.exchange.round} again; send a different one"
         return _round(answer, refused=again)
+    if work.reviewed is not None and work.reviewed.candidate.id == candidate.id:
+        return _round(answer, refused="this is the kernel that the review asks to change")
     evidence = bench.judge_reply(
         candidate,
         work.target,
@@ -155,6 +197,8 @@ def _brief(work: KernelTask, earlier: list[KernelRound], hint: str) -> Brief:
         ),
         best=_best(earlier),
         hint=hint,
+        kernel=work.reviewed.candidate if work.reviewed else None,
+        evidence=EvidenceSummary.of(work.reviewed.evidence) if work.reviewed else None,
     )
 
 

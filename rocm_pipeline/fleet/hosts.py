@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.resources import files
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -10,9 +11,19 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.fleet.catalogue import KnownModel, means
+from rocm_pipeline.fleet.hours import WHOLE_DAY, Day, Hours
 from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
 
 FLEET_VARIABLE = "ROCM_PIPELINE_FLEET"
@@ -42,6 +53,11 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _checked_hours(value: object) -> Hours:
+    # YAML reads 20:00 without quotes as a number, and a span as text
+    return value if isinstance(value, Hours) else Hours.parse(str(value))
+
+
 class Host(_Frozen):
     """One Ollama server. Nothing else speaks to its models faster than `slots` at a time."""
 
@@ -49,21 +65,61 @@ class Host(_Frozen):
     url: Annotated[str, AfterValidator(_checked_url)]
     slots: int = Field(default=1, ge=1, le=64)
     """Requests in flight at most; what OLLAMA_NUM_PARALLEL is there."""
+    max_loaded: int | None = Field(default=None, ge=1, le=64)
+    """Models kept loaded at once, what OLLAMA_MAX_LOADED_MODELS is there; None: it is learnt."""
     models: tuple[str, ...] = ()
     """The only models to use there, best first; empty: whatever it has that a role asks for."""
     roles: tuple[str, ...] = ()
     """The only roles it works for; empty: all."""
+    tags: dict[str, str] = {}
+    """What a person wants to know of it, such as `gpu: gfx1100`; decides nothing."""
+    hours: Annotated[Hours, BeforeValidator(_checked_hours)] = WHOLE_DAY
+    """When it may be asked, by the local clock of the machine that asks."""
+    days: tuple[Day, ...] = ()
+    """Days on which `hours` begin; empty: all."""
+    benchmarks: bool = False
+    """Whether kernels are timed on the card that its models use."""
+    vram_gib: float | None = Field(default=None, gt=0)
+    """Memory for models, in GiB; `fleet pull` chooses what fits."""
+
+    def closed_at(self, when: datetime) -> str:
+        """Return why it may not be asked at `when` (local time); empty: it may."""
+        if self.hours.hold(when, self.days):
+            return ""
+        return f"it may be asked only from {self.hours_words}"
+
+    @property
+    def hours_words(self) -> str:
+        """When it may be asked; empty: always."""
+        days = f" on {', '.join(self.days)}" if self.days else ""
+        return f"{self.hours}{days}" if days or self.hours != WHOLE_DAY else ""
 
 
 class Preferences(_Frozen):
-    """Models per role, best first, and the context window they are all given."""
+    """Models per role, best first, and the context windows they are given."""
 
     roles: dict[str, tuple[str, ...]] = {}
     default: tuple[str, ...] = ()
     num_ctx: int = Field(default=16384, ge=512)
+    """The window for a role that `contexts` does not name, in tokens."""
+    contexts: dict[str, Annotated[int, Field(ge=512)]] = {}
+    catalogue: tuple[KnownModel, ...] = ()
 
     def of(self, role: str) -> tuple[str, ...]:
         return self.roles.get(role, self.default)
+
+    def context_of(self, model: str) -> int:
+        """Return the window that `model` is always given, so that no host reloads it for another.
+
+        The largest that one of its roles needs, and no more than the model has.
+        """
+        asked = [
+            self.contexts.get(role, self.num_ctx)
+            for role, wanted in self.roles.items()
+            if any(means(entry, model) for entry in wanted)
+        ]
+        limits = [known.context for known in self.catalogue if means(known.name, model)]
+        return min([max(asked, default=self.num_ctx), *limits])
 
 
 class FleetConfig(_Frozen):
@@ -72,6 +128,7 @@ class FleetConfig(_Frozen):
     hosts: tuple[Host, ...] = Field(min_length=1)
     models: dict[str, tuple[str, ...]] = {}
     num_ctx: int | None = Field(default=None, ge=512)
+    contexts: dict[str, Annotated[int, Field(ge=512)]] = {}
 
     @model_validator(mode="after")
     def _distinct(self) -> "FleetConfig":
@@ -85,7 +142,7 @@ class FleetConfig(_Frozen):
     @model_validator(mode="after")
     def _known_roles(self) -> "FleetConfig":
         known = default_preferences().roles
-        for named in (self.models, *(host.roles for host in self.hosts)):
+        for named in (self.models, self.contexts, *(host.roles for host in self.hosts)):
             for role in named:
                 if role not in known:
                     raise ValueError(f"there is no role '{role}', only {', '.join(known)}")
@@ -98,6 +155,9 @@ class FleetConfig(_Frozen):
             roles={**shipped.roles, **self.models},
             default=shipped.default,
             num_ctx=self.num_ctx or shipped.num_ctx,
+            # one window for the whole fleet takes the place of the shipped ones
+            contexts={**({} if self.num_ctx else shipped.contexts), **self.contexts},
+            catalogue=shipped.catalogue,
         )
 
 
@@ -154,7 +214,7 @@ _EXAMPLE = "For example: hosts: [{name: alpha, url: 'http://alpha:11434', slots:
 
 def _host_of_variable(value: str) -> Host:
     try:
-        return Host(name="ollama", url=_url_to_call(value.strip()))
+        return Host(name="ollama", url=url_to_call(value.strip()))
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UserError(
@@ -169,7 +229,7 @@ _LISTENED_ON = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 _PLACE = re.compile(r"(?P<host>\[[^]]*\]|[^:]*)(?P<port>:.*)?", re.DOTALL)
 
 
-def _url_to_call(value: str) -> str:
+def url_to_call(value: str) -> str:
     """Return the URL that a value of OLLAMA_HOST means, as Ollama itself reads it.
 
     No scheme means http and port 11434; a path may follow.

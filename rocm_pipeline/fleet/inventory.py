@@ -5,8 +5,10 @@ import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 from rocm_pipeline.fleet import transport
+from rocm_pipeline.fleet.catalogue import means
 from rocm_pipeline.fleet.hosts import Host, Preferences
 from rocm_pipeline.fleet.transport import Deadlines, Installed
 
@@ -93,6 +95,8 @@ class Inventory:
         return report is None or report.is_stale
 
     def _ask(self, host: Host) -> HostReport:
+        if closed := host.closed_at(datetime.now()):
+            return HostReport(host, (), closed, time.monotonic())
         try:
             models, error = tuple(transport.installed(host.url, self._deadlines)), ""
         except ConnectionError as failure:
@@ -103,7 +107,7 @@ class Inventory:
         # A host's own list is the user's word: it decides alone, in the user's order, behind
         # what the role prefers. Without one, the role's list decides; failing that, anything.
         wanted = (*self._preferences.of(role), *report.host.models)
-        usable = [m for m in report.models if _is_allowed(m, report.host)]
+        usable = [m for m in report.models if is_allowed(report.host, m.name, m.family)]
         preferred = [m for m in usable if _index(m.name, wanted) < len(wanted)]
         return [
             Place(
@@ -116,15 +120,16 @@ class Inventory:
         ]
 
 
-def _is_allowed(model: Installed, host: Host) -> bool:
+def is_allowed(host: Host, name: str, family: str) -> bool:
+    """Say whether a host may be asked to chat with a model that it has."""
     if host.models:
-        return _index(model.name, host.models) < len(host.models)
-    return model.family not in _EMBEDDING_FAMILIES and "embed" not in model.name
+        return _index(name, host.models) < len(host.models)
+    return family not in _EMBEDDING_FAMILIES and "embed" not in name
 
 
 def _index(name: str, wanted: Sequence[str]) -> int:
     """Return the position of the first entry that means `name`, or the length for none."""
     for index, entry in enumerate(wanted):
-        if name in (entry, f"{entry}:latest") or name.startswith(f"{entry}:"):
+        if means(entry, name):
             return index
     return len(wanted)

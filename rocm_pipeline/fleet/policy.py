@@ -1,78 +1,97 @@
-"""Who answers next: the choice of a place, and what a failure means for the others."""
+"""Who answers next: the fleet's one policy. No clock, no I/O; see `rocm_pipeline.fleet.state`."""
 
-import threading
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from rocm_pipeline.fleet.inventory import Place
-from rocm_pipeline.records.outcome import Outcome
+from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, kinds_of, stretch
+from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running
 
-ANSWER_FAULTS = frozenset(
-    {Outcome.TRUNCATED, Outcome.TRUNCATED_PROMPT, Outcome.EMPTY, Outcome.INVALID}
-)
-"""The model's doing: with the same seed it does so on every host."""
-MODEL_FAULTS = frozenset({Outcome.MODEL_MISSING, Outcome.WRONG_MODEL})
-"""One model on one host is not what it was said to be."""
-DEAD_FAULTS = frozenset({Outcome.UNREACHABLE, Outcome.TIMEOUT})
-"""A host from which nothing is to be had for now."""
-_SLOW_FAULTS = frozenset({Outcome.TIMEOUT})
-"""Took minutes to show; the same host would most likely take them again."""
+AGEING_SECONDS = 600.0
+"""After each such wait a job counts as one priority higher, so that none waits for ever."""
+HEDGE_SAVING = 0.4
+"""A second copy must be expected to end sooner than the first by more than this share."""
 
 
-class Policy(Protocol):
-    """Chooses among places; None means: wait until a slot becomes free."""
+class EarliestEnd:
+    """Jobs go where they are expected to end soonest; hosts keep to the models they hold.
 
-    def choose(self, places: Sequence[Place], in_flight: Mapping[str, int]) -> Place | None: ...
+    A rolling plan is made anew at every decision from what is known then (late binding), and only
+    what it starts now is kept. An empty slot may so stay empty: when every waiting job is expected
+    to end sooner behind another. At the tail, when nothing waits, what is expected to end last is
+    also started elsewhere if that saves more than `HEDGE_SAVING` of its rest.
+    """
 
-
-class BestModelFirst:
-    """The best model that any host has, on the host with most free slots."""
-
-    def choose(self, places: Sequence[Place], in_flight: Mapping[str, int]) -> Place | None:
-        best = min(place.rank for place in places)
-        free = [
-            place
-            for place in places
-            if place.rank == best and in_flight.get(place.host.name, 0) < place.host.slots
-        ]
-        return max(free, key=lambda p: p.host.slots - in_flight.get(p.host.name, 0), default=None)
-
-
-def left_after(place: Place, outcome: Outcome, places: Sequence[Place]) -> list[Place]:
-    """Return the places still worth a call after `place` ended in `outcome`."""
-    if outcome in ANSWER_FAULTS:
-        return [other for other in places if other.identity != place.identity]
-    if outcome in MODEL_FAULTS:
-        return [other for other in places if other != place]
-    elsewhere = [other for other in places if other.host != place.host]
-    if elsewhere or outcome in _SLOW_FAULTS:
-        return elsewhere
-    # Busy, broke off or restarting: with no other host, it may do better a moment later.
-    return list(places)
+    def decide(
+        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
+    ) -> tuple[Assignment, ...]:
+        """Return what should start now; see `rocm_pipeline.fleet.state.Policy`."""
+        plan = Plan(now, hosts)
+        if not plan.has_free_slots:
+            return ()
+        running = {work.job_id for host in hosts for work in host.busy}
+        waiting = [(_level(job, now), job) for job in jobs if job.id not in running]
+        if not waiting:
+            return tuple(_hedges(now, jobs, hosts))
+        for kind in kinds_of(waiting, hosts):
+            plan.extend(kind)
+            if plan.is_settled:
+                break
+        return tuple(_starts(plan))
 
 
-class Slots:
-    """Counts what is in flight on each host; threads wait here for their turn."""
+def _level(job: Job, now: float) -> int:
+    return job.priority + int((now - job.waiting_since) / AGEING_SECONDS)
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._in_flight: Counter[str] = Counter()
-        self._changed = threading.Condition()
 
-    @contextmanager
-    def occupied(self, places: Sequence[Place]) -> Generator[Place, None, None]:
-        """Hold a slot of the place that the policy chooses, once there is one."""
-        with self._changed:
-            place = self._policy.choose(places, self._in_flight)
-            while place is None:
-                self._changed.wait()
-                place = self._policy.choose(places, self._in_flight)
-            self._in_flight[place.host.name] += 1
-        try:
-            yield place
-        finally:
-            with self._changed:
-                self._in_flight[place.host.name] -= 1
-                self._changed.notify_all()
+def _starts(plan: Plan) -> Iterator[Assignment]:
+    """Take from each host's share of the plan what fills its free slots now."""
+    taken: Counter[int] = Counter()
+    for lane in plan.lanes:
+        resident = set(lane.host.resident)
+        # Highest level first; within it what is loaded, and then as planned: longest first.
+        order = sorted(
+            (chosen for chosen in lane.chosen if chosen[1] in resident or not lane.reload),
+            key=lambda chosen: (-chosen[0].level, chosen[1] not in resident),
+        )
+        for kind, model in order[: lane.budget]:
+            job = kind.jobs[taken[id(kind)]]
+            taken[id(kind)] += 1
+            speed = lane.host.models[model]
+            load = 0.0 if model in resident else speed.load_seconds
+            end = plan.now + load + speed.seconds(job.tokens_in, job.tokens_out)
+            yield Assignment(job.id, lane.host.name, model, end)
+            resident.add(model)
+
+
+def _hedges(now: float, jobs: Sequence[Job], hosts: Sequence[HostState]) -> Iterator[Assignment]:
+    by_id = {job.id: job for job in jobs}
+    copies = Counter(work.job_id for host in hosts for work in host.busy)
+    alone = [
+        (expected_left(work, now), host.name, _copy_of(by_id[work.job_id], work, now))
+        for host in hosts
+        for work in host.busy
+        if copies[work.job_id] == 1 and work.job_id in by_id
+    ]
+    lanes = [lane for lane in Plan(now, hosts).lanes if lane.budget]
+    for left, there, job in sorted(alone, key=lambda found: (-found[0], found[2].id)):
+        found = min(_copies(job, there, lanes), default=None)
+        if found is None or found[0] - now >= (1 - HEDGE_SAVING) * left:
+            continue
+        end, _, model, lane = found
+        lane.start(model, end)
+        yield Assignment(job.id, lane.host.name, model, end, hedge=True)
+
+
+def _copy_of(job: Job, work: Running, now: float) -> Job:
+    # The same model, so that the question has one answer whoever is first.
+    return replace(job, models=(work.model,), tokens_out=job.tokens_out * stretch(work, now))
+
+
+def _copies(job: Job, there: str, lanes: Sequence[Lane]) -> Iterator[tuple[float, str, str, Lane]]:
+    """Yield when the job would end in each free slot elsewhere."""
+    for lane in lanes:
+        found = lane.model_for(job.models, job.avoid)
+        if lane.budget and lane.host.name != there and found is not None:
+            model = found[0]
+            yield lane.end(model, lane.host.models[model], job), lane.host.name, model, lane

@@ -1,152 +1,90 @@
 """The fleet: give it a request, get an answer from whichever host and model is best placed."""
 
 import logging
-import random
 import time
+from collections import defaultdict, deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from rocm_pipeline.errors import UserError
-from rocm_pipeline.fleet import transport
+from rocm_pipeline.fleet import servers, transport
+from rocm_pipeline.fleet.answers import (
+    NOTICED_LOAD_NS,
+    failure_of,
+    fresh_reply,
+    received_of,
+    replayed_reply,
+    seconds_waited,
+    timing_of,
+)
+from rocm_pipeline.fleet.assigning import Wish
+from rocm_pipeline.fleet.chat import (
+    ChatFailedError,
+    ChatReply,
+    ChatRequest,
+    Failure,
+    NoHostError,
+    NoModelError,
+    PoisonJobError,
+)
+from rocm_pipeline.fleet.circuits import BackOff
+from rocm_pipeline.fleet.dispatch import AllClosedError, Dispatcher, Lease, Seen
+from rocm_pipeline.fleet.estimates import expected_length
+from rocm_pipeline.fleet.health import Finished, probe
 from rocm_pipeline.fleet.hosts import FleetConfig, Host, Preferences, default_preferences
 from rocm_pipeline.fleet.inventory import HostReport, Inventory, Place
-from rocm_pipeline.fleet.policy import (
-    ANSWER_FAULTS,
-    DEAD_FAULTS,
-    MODEL_FAULTS,
-    BestModelFirst,
-    Policy,
-    Slots,
-    left_after,
-)
+from rocm_pipeline.fleet.policy import EarliestEnd
+from rocm_pipeline.fleet.reactions import left_after, reaction
+from rocm_pipeline.fleet.state import Policy
 from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
-from rocm_pipeline.records.journal import CleanText, Intent, Journal, Received, Replay
+from rocm_pipeline.records.journal import Intent, Journal, Received, Replay
+from rocm_pipeline.records.leases import Leases
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.store import StoreCorruptError
 
 PROVIDER = "ollama"
 MAX_ATTEMPTS = 4
-"""Calls for one request, over all hosts and models."""
-FIRST_PAUSE_SECONDS = 0.5
-"""Before the same host is asked again; doubles each time, with jitter."""
+"""Calls for one request that cost a host work, over all hosts and models."""
+MAX_CALLS = 12
+"""Calls for one request, those included that no host began."""
+WAIT_SECONDS = 24 * 3600.0
+"""A request that waited so long for a slot has no owner any more."""
+CHARGED_SECONDS = 30.0
+"""For so long a slot counts as taken whose answer we stopped reading."""
+CHARACTERS_PER_TOKEN = 3.5
+LENGTHS_KEPT = 200
 
 _log = logging.getLogger(__name__)
 
-Sampling = Literal["temperature", "top_p", "top_k", "min_p", "repeat_penalty", "stop"]
-"""Options a request may set. Any other makes a host reload the model, so it is the fleet's."""
-
-
-class ChatRequest(BaseModel):
-    """What is asked of a role. The second block only says why, for the ledger."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    role: str
-    system: CleanText
-    prompt: CleanText
-    seed: int
-    max_tokens: int = Field(gt=0)
-    options: dict[Sampling, Any] = {}
-    format: dict[str, Any] | None = None
-    """JSON schema that the answer must follow."""
-
-    target: str
-    purpose: str
-    plan_id: str | None = None
-    task_id: str | None = None
-    run_id: str | None = None
-    round: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChatReply:
-    """A whole answer. A replayed one was stored before and cost no call."""
-
-    text: str
-    model: str
-    digest: str
-    host: str
-    attempt_id: str
-    replayed: bool
-    tokens_in: int
-    tokens_out: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One attempt of a request that got no answer."""
-
-    attempt_id: str
-    place: Place
-    outcome: Outcome
-    error: str
-    tokens_in: int
-    tokens_out: int
-
-    @property
-    def model(self) -> str:
-        return self.place.model
-
-    @property
-    def digest(self) -> str:
-        return self.place.digest
-
-    @property
-    def host(self) -> str:
-        return self.place.host.url
-
-    @property
-    def words(self) -> str:
-        return f"{self.place.host.name} ({self.place.model}): {self.outcome.value}, {self.error}"
-
-
-class ChatFailedError(Exception):
-    """No host gave a usable answer; `failures` says what each attempt met."""
-
-    def __init__(self, failures: Sequence[Failure]) -> None:
-        self.failures = tuple(failures)
-        met = "; ".join(failure.words for failure in failures)
-        super().__init__(f"no usable answer after {len(self.failures)} attempts: {met}")
-
-    @property
-    def unusable_answer(self) -> Failure | None:
-        """The last attempt in which a model did answer, only not usably; None when none did."""
-        answered = [failure for failure in self.failures if failure.outcome in ANSWER_FAULTS]
-        return answered[-1] if answered else None
-
-    def __reduce__(self) -> tuple[type["ChatFailedError"], tuple[tuple[Failure, ...]]]:
-        return ChatFailedError, (self.failures,)
-
-
-class NoHostError(UserError):
-    """No host answers with any model."""
-
-
-class NoModelError(UserError):
-    """Hosts answer, but none has a model that this request may use."""
-
 
 class Fleet:
-    """Hosts, their models and the journal that remembers every call; safe for threads."""
+    """Hosts, their models and the records that remember every call; safe for threads.
+
+    All processes that use the same records share the hosts' slots.
+    """
 
     def __init__(
         self,
         hosts: Sequence[Host],
         journal: Journal,
+        leases: Leases,
         *,
         preferences: Preferences | None = None,
         deadlines: Deadlines | None = None,
         policy: Policy | None = None,
+        back_off: BackOff | None = None,
     ) -> None:
         self._journal = journal
+        self._leases = leases
         self._preferences = preferences or default_preferences()
         self._deadlines = deadlines or Deadlines()
         self._inventory = Inventory(hosts, self._preferences, self._deadlines)
-        self._slots = Slots(policy or BestModelFirst())
+        self._lengths = defaultdict[str, deque[int]](lambda: deque(maxlen=LENGTHS_KEPT))
+        """Tokens of the latest answers, by role."""
+        self._dispatcher = Dispatcher(
+            leases, policy or EarliestEnd(), self._probe, back_off or BackOff()
+        )
 
     def survey(self, *, require: bool = False) -> list[HostReport]:
         """Ask every host for its models; with `require`, UserError unless one has any."""
@@ -163,32 +101,162 @@ class Fleet:
         places = self._inventory.places(role)
         return tuple(dict.fromkeys(place.model for place in places))
 
+    def room_for(self, role: str) -> int:
+        """Return how many requests of a role can be answered at once, by all hosts together."""
+        hosts = {place.host.url: place.host.slots for place in self._inventory.places(role)}
+        return sum(hosts.values())
+
+    def context_for(self, role: str) -> int:
+        """Return the smallest window, in tokens, of the models that may answer for a role."""
+        windows = map(self._preferences.context_of, self.models_for(role))
+        return min(windows, default=self._preferences.num_ctx)
+
     def chat(self, request: ChatRequest, exclude_models: Collection[str] = ()) -> ChatReply:
         """Answer a request, from the journal when an equal one was answered before.
 
         `exclude_models` holds names or digests. Raises ChatFailedError when every attempt failed,
-        NoModelError when no model is left to ask, NoHostError when no host answers at all.
+        PoisonJobError when the request is what makes hosts fail, NoModelError when no model is
+        left to ask, NoHostError when no host answers at all.
         """
         queued = time.time()
         places = self._places(request.role, exclude_models)
+        places.sort(key=lambda place: place.model != request.prefer_model)
         stored = self._stored(request, places)
         if stored is not None:
-            return _replayed(stored)
+            return replayed_reply(stored)
+        self._refuse_parked(request, ())
         failures: list[Failure] = []
-        while places and len(failures) < MAX_ATTEMPTS:
-            with self._slots.occupied(places) as place:
-                intent = self._intent(request, place, len(failures) + 1, queued)
-                attempt_id, answer = self._attempt(intent, place)
+        while places and _may_go_on(failures):
+            lease, place = self._slot(request, places, queued, failures)
+            attempt_id, answer = self._attempt(request, lease, place, failures, queued)
             if answer.outcome is Outcome.OK:
-                return _fresh(attempt_id, place, answer)
-            failures.append(_failure(attempt_id, place, answer))
+                self._lengths[request.role].append(answer.tokens_out)
+                return fresh_reply(attempt_id, place, answer)
+            failures.append(failure_of(attempt_id, place, answer))
             _log.warning("%s", failures[-1].words)
+            if answer.outcome in (Outcome.MODEL_MISSING, Outcome.WRONG_MODEL):
+                self._inventory.forget(place.host)
+            self._refuse_parked(request, failures)
             places = left_after(place, answer.outcome, places)
-            if place in places and len(failures) < MAX_ATTEMPTS:
-                _pause(len(failures))
-            else:
-                self._note(place, answer)
         raise ChatFailedError(failures)
+
+    def _slot(
+        self,
+        request: ChatRequest,
+        places: Sequence[Place],
+        queued: float,
+        failures: Sequence[Failure],
+    ) -> tuple[Lease, Place]:
+        by_pair = {_pair(place): place for place in places}
+        self._dispatcher.announce(
+            [
+                Seen(
+                    report.host.url,
+                    report.host.name,
+                    report.host.slots,
+                    tuple(f"{model.name}@{model.digest}" for model in report.models),
+                )
+                for report in self._inventory.reports()
+                if report.models
+            ]
+        )
+        wish = Wish(
+            job=request.job,
+            places=tuple(by_pair),
+            tokens_in=(len(request.system) + len(request.prompt)) / CHARACTERS_PER_TOKEN,
+            tokens_out=expected_length(tuple(self._lengths[request.role]), request.max_tokens),
+            priority=request.priority,
+        )
+        try:
+            lease = self._dispatcher.acquire(
+                wish, since=queued, give_up_seconds=WAIT_SECONDS + 2 * self._deadlines.total
+            )
+        except AllClosedError as error:
+            if failures:
+                raise ChatFailedError(failures) from error
+            raise _all_closed(places, error) from error
+        return lease, by_pair[lease.host, lease.model]
+
+    def _attempt(
+        self,
+        request: ChatRequest,
+        lease: Lease,
+        place: Place,
+        failures: Sequence[Failure],
+        queued: float,
+    ) -> tuple[str, Answer]:
+        intent = self._intent(request, place, len(failures) + 1, queued)
+        others = tuple(
+            failure.place.host.url
+            for failure in failures
+            if failure.place.host != place.host
+            and reaction(failure.outcome, failure.error).may_be_the_job
+        )
+        report = partial(
+            Finished,
+            host=lease.host,
+            model=lease.model,
+            job=request.job,
+            attempt_no=intent.attempt_no,
+            also_failed_on=others,
+        )
+        try:
+            attempt_id, answer = self._call(intent, place, lease.is_loaded)
+        except BaseException as error:
+            # The server reads on until it next writes; until then its slot is not free.
+            self._dispatcher.release(
+                lease,
+                report(outcome=Outcome.CANCELLED, error=type(error).__name__),
+                charged_seconds=CHARGED_SECONDS,
+            )
+            raise
+        offloaded = ""
+        if answer.outcome is Outcome.OK and answer.load_ns > NOTICED_LOAD_NS:
+            answer, offloaded = self._look_at_loaded(place, answer)
+        self._dispatcher.release(
+            lease,
+            report(
+                outcome=answer.outcome,
+                error=answer.error,
+                timing=timing_of(answer),
+                waited=seconds_waited(answer),
+                offloaded=offloaded,
+            ),
+        )
+        return attempt_id, answer
+
+    def _look_at_loaded(self, place: Place, answer: Answer) -> tuple[Answer, str]:
+        """Check what was loaded for an answer: that model and no other, and all of it on the card.
+
+        Returns the answer, refused when another file answered under this name, and what is wrong
+        with how it was loaded.
+        """
+        try:
+            loaded = servers.loaded(place.host.url, self._deadlines)
+        except ConnectionError:
+            return answer, ""
+        found = next((model for model in loaded if model.name == place.model), None)
+        if found is None:
+            return answer, ""
+        if found.digest and found.digest != place.digest:
+            said = f"'{place.model}' is {found.digest[:12]} there now, not {place.digest[:12]}"
+            return replace(answer, outcome=Outcome.WRONG_MODEL, error=said), ""
+        # Nothing on a card at all is a machine without one, which is known by its speed.
+        if 0 < found.bytes_vram < found.bytes:
+            share = 100 * found.bytes_vram / found.bytes
+            return answer, f"only {share:.0f}% of the model is on the card"
+        return answer, ""
+
+    def _probe(self, url: str, model: str) -> str:
+        names = [m.name for r in self._inventory.reports() if r.host.url == url for m in r.models]
+        wanted = model.rpartition("@")[0]
+        return probe(url, frozenset([wanted] if wanted in names else names), self._deadlines)
+
+    def _refuse_parked(self, request: ChatRequest, failures: Sequence[Failure]) -> None:
+        parked = self._leases.parked(request.job)
+        if parked is not None:
+            hosts = ", ".join(parked.hosts)
+            raise PoisonJobError(failures, f"it failed on {hosts}, at last with {parked.reason}")
 
     def _places(self, role: str, exclude_models: Collection[str]) -> list[Place]:
         places = self._inventory.places(role, exclude_models)
@@ -218,10 +286,10 @@ class Fleet:
                 return replay
         return None
 
-    def _options(self, request: ChatRequest) -> dict[str, Any]:
+    def _options(self, request: ChatRequest, model: str) -> dict[str, Any]:
         return {
             **request.options,
-            "num_ctx": self._preferences.num_ctx,
+            "num_ctx": self._preferences.context_of(model),
             "num_predict": request.max_tokens,
             "seed": request.seed,
         }
@@ -234,7 +302,7 @@ class Fleet:
             system=request.system,
             prompt=request.prompt,
             seed=request.seed,
-            options={"options": self._options(request), "format": request.format},
+            options={"options": self._options(request, place.model), "format": request.format},
             host=place.host.url,
             target=request.target,
             purpose=request.purpose,
@@ -248,13 +316,14 @@ class Fleet:
             give_up_seconds=2 * self._deadlines.total,
         )
 
-    def _attempt(self, intent: Intent, place: Place) -> tuple[str, Answer]:
+    def _call(self, intent: Intent, place: Place, is_loaded: bool) -> tuple[str, Answer]:
         call = Call(
             model=intent.model,
             system=intent.system,
             prompt=intent.prompt,
             options=intent.options["options"],
             format=intent.options["format"],
+            is_loaded=is_loaded,
         )
         attempt_id = self._journal.intent(intent)
         try:
@@ -265,78 +334,32 @@ class Fleet:
                 Received(outcome=Outcome.CANCELLED, error=type(error).__name__, t_done=time.time()),
             )
             raise
-        received = _received(answer)
+        received = received_of(answer)
         self._journal.finish(attempt_id, received)
         # what is used is what was stored, redacted
         return attempt_id, replace(answer, parts=[received.text or ""], error=received.error)
 
-    def _note(self, place: Place, answer: Answer) -> None:
-        if answer.outcome in DEAD_FAULTS:
-            self._inventory.mark_down(place.host, answer.error)
-        elif answer.outcome in MODEL_FAULTS:
-            self._inventory.forget(place.host)
+
+def _may_go_on(failures: Sequence[Failure]) -> bool:
+    """Say whether another attempt is worth it: those that cost a host nothing are cheap."""
+    paid = [f for f in failures if reaction(f.outcome, f.error).costs_an_attempt]
+    return len(paid) < MAX_ATTEMPTS and len(failures) < MAX_CALLS
 
 
-def _received(answer: Answer) -> Received:
-    return Received(
-        outcome=answer.outcome,
-        text=answer.text or None,
-        error=answer.error,
-        model_returned=answer.model,
-        t_first=answer.t_first,
-        t_done=answer.t_done,
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-        load_ns=answer.load_ns,
-        prompt_ns=answer.prompt_ns,
-        eval_ns=answer.eval_ns,
-        total_ns=answer.total_ns,
+def _pair(place: Place) -> tuple[str, str]:
+    return place.host.url, f"{place.model}@{place.digest}"
+
+
+def _all_closed(places: Sequence[Place], error: AllClosedError) -> NoHostError:
+    names = {place.host.url: place.host.name for place in places}
+    met = "; ".join(
+        f"host '{names.get(url, url)}' at {url}: {reason}" for url, reason in error.reasons.items()
     )
-
-
-def _replayed(replay: Replay) -> ChatReply:
-    row = replay.attempt
-    return ChatReply(
-        text=replay.text,
-        model=row.model_requested,
-        digest=row.model_digest,
-        host=row.host,
-        attempt_id=row.attempt_id,
-        replayed=True,
-        tokens_in=row.tokens_in,
-        tokens_out=row.tokens_out,
-        seconds=(row.t_done or row.t_sent) - row.t_sent,
+    return NoHostError(
+        f"no Ollama server can be used now: {met}",
+        where="fleet",
+        fix="Wait until it is well again, start it (ollama serve), or correct fleet.yaml.",
     )
-
-
-def _fresh(attempt_id: str, place: Place, answer: Answer) -> ChatReply:
-    return ChatReply(
-        text=answer.text,
-        model=place.model,
-        digest=place.digest,
-        host=place.host.url,
-        attempt_id=attempt_id,
-        replayed=False,
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-        seconds=answer.seconds,
-    )
-
-
-def _failure(attempt_id: str, place: Place, answer: Answer) -> Failure:
-    return Failure(
-        attempt_id=attempt_id,
-        place=place,
-        outcome=answer.outcome,
-        error=answer.error,
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-    )
-
-
-def _pause(failed: int) -> None:
-    # Jitter keeps several requests from coming back to a busy host in step.
-    time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failed - 1) * random.uniform(0.5, 1.5))
 
 
 def _complaint(report: HostReport) -> str:

@@ -8,14 +8,15 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
+from rocm_pipeline.fleet.degenerate import repetition
 from rocm_pipeline.records.outcome import Outcome
 
 # The package makes a client from OLLAMA_HOST when it is imported, and raises where that is no
@@ -26,18 +27,26 @@ import ollama  # noqa: E402
 if _named is not None:
     os.environ["OLLAMA_HOST"] = _named
 
+T = TypeVar("T")
+Client = ollama.AsyncClient
+Question = Callable[[Client], Awaitable[T]]
+"""What is asked of a server over the official client."""
 MAX_ANSWER_CHARACTERS = 4_000_000
 """A server that sends more is broken: no token limit of ours allows it."""
+LOOK_EVERY = 2_000
+"""Characters after which a growing answer is looked at for repetition."""
 MAX_CHARACTERS_PER_TOKEN = 12
 """English and code have 3 to 5; a prompt that counts fewer tokens was cut by the server."""
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds. `first_token` covers loading the model and reading the prompt."""
+    """Seconds. `load` is granted on top of `first_token` to a model that is not loaded yet."""
 
     connect: float = 3.0
-    first_token: float = 600.0
+    load: float = 300.0
+    first_token: float = 300.0
+    """Covers reading the prompt."""
     stall: float = 60.0
     total: float = 1800.0
 
@@ -51,6 +60,8 @@ class Call:
     prompt: str
     options: dict[str, Any]
     format: dict[str, Any] | None = None
+    is_loaded: bool = False
+    """The server has the model in memory, so there is no loading to wait for."""
 
 
 @dataclass(kw_only=True)
@@ -97,7 +108,23 @@ def chat(url: str, call: Call, deadlines: Deadlines) -> Answer:
 
 def installed(url: str, deadlines: Deadlines) -> list[Installed]:
     """Return the models of a server; ConnectionError, in one line, when it does not answer so."""
-    return asyncio.run(_installed(url, deadlines))
+    return ask(url, deadlines, _installed, within=deadlines.connect * 2)
+
+
+def ask(url: str, deadlines: Deadlines, question: Question[T], *, within: float) -> T:
+    """Ask a server what is no chat, `within` so many seconds in all, and wait for the end.
+
+    Raises ConnectionError, in one line, when no such answer comes. Runs its own event loop.
+    """
+    return asyncio.run(_ask(url, deadlines, question, within))
+
+
+async def _ask(url: str, deadlines: Deadlines, question: Question[T], within: float) -> T:
+    try:
+        async with _Client(url, deadlines) as client:
+            return await asyncio.wait_for(question(client), within)
+    except _FAULTS as error:
+        raise ConnectionError(_explain(error, deadlines)[1]) from error
 
 
 class _Client(ollama.AsyncClient):
@@ -106,7 +133,9 @@ class _Client(ollama.AsyncClient):
     def __init__(self, url: str, deadlines: Deadlines) -> None:
         super().__init__(
             url,
-            timeout=httpx.Timeout(deadlines.first_token, connect=deadlines.connect),
+            timeout=httpx.Timeout(
+                deadlines.load + deadlines.first_token, connect=deadlines.connect
+            ),
             follow_redirects=False,
             trust_env=False,
             verify=_trusted(),
@@ -143,12 +172,8 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def _installed(url: str, deadlines: Deadlines) -> list[Installed]:
-    try:
-        async with _Client(url, deadlines) as client:
-            listing = await asyncio.wait_for(client.list(), deadlines.connect * 2)
-    except _FAULTS as error:
-        raise ConnectionError(_explain(error, deadlines)[1]) from error
+async def _installed(client: ollama.AsyncClient) -> list[Installed]:
+    listing = await client.list()
     return [
         Installed(
             name=model.model,
@@ -177,9 +202,11 @@ async def _receive(
 ) -> None:
     """Fill `answer` from the stream; it stays INCOMPLETE when the stream just ends."""
     give_up = time.monotonic() + deadlines.total
-    length = 0
+    length, looked_at = 0, 0
+    to_first = deadlines.first_token + (0.0 if call.is_loaded else deadlines.load)
     while True:
-        part = await _next(parts, answer.t_first is None, give_up, deadlines)
+        patience = to_first if answer.t_first is None else deadlines.stall
+        part = await _next(parts, answer.t_first is None, patience, give_up, deadlines)
         if part is None:
             return
         answer.t_first = answer.t_first or time.time()
@@ -187,17 +214,28 @@ async def _receive(
         length += len(answer.parts[-1])
         if length > MAX_ANSWER_CHARACTERS:
             raise ValueError(f"it sent more than {MAX_ANSWER_CHARACTERS} characters")
+        if length - looked_at > LOOK_EVERY or (part.done and length > LOOK_EVERY):
+            looked_at = length
+            if repeated := repetition(_end_of(answer.parts)):
+                # Leaving the block closes the connection, which ends the runaway.
+                _complete(answer, part, call)
+                answer.tokens_out = answer.tokens_out or len(answer.parts)
+                answer.outcome, answer.error = Outcome.DEGENERATE, repeated
+                return
         if part.done:
             _complete(answer, part, call)
             return
 
 
 async def _next(
-    parts: AsyncIterator[ollama.ChatResponse], first: bool, give_up: float, deadlines: Deadlines
+    parts: AsyncIterator[ollama.ChatResponse],
+    first: bool,
+    patience: float,
+    give_up: float,
+    deadlines: Deadlines,
 ) -> ollama.ChatResponse | None:
     """Return the next part, or None at the end of the stream."""
     left = give_up - time.monotonic()
-    patience = deadlines.first_token if first else deadlines.stall
     try:
         return await asyncio.wait_for(anext(parts), min(patience, left))
     except StopAsyncIteration:
@@ -207,6 +245,18 @@ async def _next(
             raise _TooLateError(f"no end within {deadlines.total:g} s") from None
         what = "first token" if first else "further token"
         raise _TooLateError(f"no {what} within {patience:g} s") from None
+
+
+def _end_of(parts: Sequence[str]) -> str:
+    """Return at least the last few thousand characters, without joining all of a long answer."""
+    taken: list[str] = []
+    length = 0
+    for part in reversed(parts):
+        taken.append(part)
+        length += len(part)
+        if length > 4 * LOOK_EVERY:
+            break
+    return "".join(reversed(taken))
 
 
 def _complete(answer: Answer, last: ollama.ChatResponse, call: Call) -> None:

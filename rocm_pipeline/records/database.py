@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.records import fleet_tables
 from rocm_pipeline.records.migrations import migrate
 from rocm_pipeline.records.schema import SCHEMA_VERSION, Base, SchemaVersion
 
@@ -32,6 +33,7 @@ BUSY_SECONDS = 30
 _SCHEMA_LOCK = 0x726F636D
 """PostgreSQL advisory lock held while the tables are made."""
 _WRITER_LOCK = _SCHEMA_LOCK + 1
+_PASSING_LOCK = _SCHEMA_LOCK + 2
 
 
 class Database:
@@ -50,6 +52,7 @@ class Database:
             # A transaction that will write takes the write lock at once: SQLite cannot wait for
             # it later without risking that what was read has changed.
             self._writer = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+            self._passing = self._writer.execution_options(sqlite_synchronous="NORMAL")
             self._create_schema()
 
     @contextmanager
@@ -74,6 +77,21 @@ class Database:
             # SQLite has one writer anyhow
             if session.connection().dialect.name == "postgresql":
                 session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _WRITER_LOCK})
+            yield session
+
+    @contextmanager
+    def writing_what_passes(self) -> Generator[Session, None, None]:
+        """Like `writing_alone`, for what a power cut may undo: it does not wait for the disk.
+
+        Processes see it at once. For what is worth nothing once the processes have ended.
+        """
+        with (
+            self._explained(),
+            Session(self._passing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            if session.connection().dialect.name == "postgresql":
+                session.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _PASSING_LOCK})
             yield session
 
     def add_once(self, *rows: Base) -> None:
@@ -124,7 +142,8 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _SCHEMA_LOCK})
             if inspect(connection).has_table(SchemaVersion.__tablename__):
                 migrate(connection)
-            Base.metadata.create_all(connection)
+            # All tables have one metadata; theirs is named so that their module is imported.
+            fleet_tables.TicketRow.metadata.create_all(connection)
             version = connection.scalar(select(SchemaVersion.version))
             if version is None:
                 connection.execute(
@@ -183,14 +202,15 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions of its own; `_begin_sqlite` does.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # FULL: a commit is on the disk, power cut included, before a model is called.
-    cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+    options = connection.get_execution_options()
+    # FULL: a commit is on the disk, power cut included, before a model is called.
+    connection.exec_driver_sql(f"PRAGMA synchronous={options.get('sqlite_synchronous', 'FULL')}")
+    connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
 
 
 def _remedy(message: str) -> str:

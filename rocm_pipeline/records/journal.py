@@ -52,6 +52,8 @@ class Intent:
     run_id: str | None = None
     round: int = 0
     attempt_no: int = 1
+    hedge_of: str | None = None
+    """The attempt that this is a second copy of."""
     t_queued: float | None = None
     shared_with: tuple[str, ...] = ()
     """Further targets that the call is made for, beside `target`."""
@@ -155,6 +157,7 @@ class Journal:
             role=intent.role,
             round=intent.round,
             attempt_no=intent.attempt_no,
+            hedge_of=intent.hedge_of,
             provider=intent.provider,
             host=intent.host,
             model_requested=intent.model,

@@ -3,7 +3,7 @@
 pull request <- review, evidence <- candidate <- reply <- attempt <- task <- plan <- commit
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -203,6 +203,7 @@ class _Walk:
             },
         )
         self._judged(row.candidate_id)
+        self._reviewed_before(parents, {row.candidate_id})
         for origin in origins:
             if reply := self._session.get(ReplyRow, origin.reply_id):
                 self._reply(reply)
@@ -232,6 +233,20 @@ class _Walk:
                     "at": _clock(evidence.created_at),
                 },
             )
+        self._reviewed(candidate_id)
+
+    def _reviewed_before(self, parents: Iterable[str], seen: set[str]) -> None:
+        """Add the reviews of what a kernel was made from: they may have asked for the changes."""
+        for parent in parents:
+            if parent in seen:
+                continue
+            seen.add(parent)
+            self._reviewed(parent)
+            query = select(OriginRow).where(OriginRow.candidate_id == parent)
+            for origin in self._session.scalars(query.order_by(OriginRow.created_at)):
+                self._reviewed_before(origin.parents, seen)
+
+    def _reviewed(self, candidate_id: str) -> None:
         for review in self._of_candidate(ReviewRow, candidate_id):
             self._add(
                 "review",

@@ -1,8 +1,10 @@
 """Brings the tables of an older version of the program to this one's; nothing is lost."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
 from rocm_pipeline.records.schema import AttemptRow, SchemaVersion
@@ -23,20 +25,32 @@ _ADDED_IN_2 = {
     AttemptRow.usd_is_bound: "false",
 }
 """Columns and what they hold in the rows that are there, as SQL; None: nothing."""
+_ADDED_IN_3 = {AttemptRow.hedge_of: None}
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a database of version 1 to version 2, in the transaction of `connection`."""
-    if connection.scalar(select(SchemaVersion.version)) != 1:
-        return
+    """Bring a database of an earlier version to version 3, in the transaction of `connection`.
+
+    The tables that version 3 adds are made afterwards, as in a fresh database.
+    """
+    version = connection.scalar(select(SchemaVersion.version))
+    if version == 1:
+        _complete_attempts(connection, _ADDED_IN_2)
+    if version in (1, 2):
+        _complete_attempts(connection, _ADDED_IN_3)
+        connection.execute(update(SchemaVersion).values(version=3))
+
+
+def _complete_attempts(
+    connection: Connection, added: Mapping[InstrumentedAttribute[Any], str | None]
+) -> None:
     columns = AttemptRow.__table__.columns
-    for attribute, value in _ADDED_IN_2.items():
+    for attribute, value in added.items():
         _add_column(connection, attribute.key, columns[attribute.key].type, value)
     known = {index["name"] for index in inspect(connection).get_indexes("attempts")}
     for index in AttemptRow.__table__.indexes:  # type: ignore[attr-defined]
         if index.name not in known:
             index.create(connection)
-    connection.execute(update(SchemaVersion).values(version=2))
 
 
 def _add_column(

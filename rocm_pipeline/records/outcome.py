@@ -20,6 +20,8 @@ class Outcome(str, Enum):
     TRUNCATED_PROMPT = "TRUNCATED_PROMPT"
     """The model did not see the whole prompt."""
     EMPTY = "EMPTY"
+    DEGENERATE = "DEGENERATE"
+    """The answer was one character or one phrase again and again, and was cut off."""
     MODEL_MISSING = "MODEL_MISSING"
     WRONG_MODEL = "WRONG_MODEL"
     SERVER_BUSY = "SERVER_BUSY"

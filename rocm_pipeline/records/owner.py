@@ -38,6 +38,12 @@ def is_gone(owner: str) -> bool:
     return _is_of_an_earlier_boot(world)
 
 
+def is_known(owner: str) -> bool:
+    """Say whether `is_gone` can tell of this process: it runs, or ran, where this one does."""
+    world = owner.rsplit(":", 2)[0]
+    return world == this_world() != "" or _is_of_an_earlier_boot(world)
+
+
 def is_gone_since(world: str, pid: int, seen_at: float) -> bool:
     """True only when process `pid` of `world`, alive at `seen_at` (seconds, epoch), has ended."""
     if world == this_world() != "":

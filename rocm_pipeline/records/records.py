@@ -11,6 +11,7 @@ from sqlalchemy import select
 from rocm_pipeline.records.database import Database
 from rocm_pipeline.records.files import Files
 from rocm_pipeline.records.journal import Journal
+from rocm_pipeline.records.leases import Leases
 from rocm_pipeline.records.ledger import Ledger
 from rocm_pipeline.records.schema import (
     ArtefactRow,
@@ -49,13 +50,14 @@ class Judged:
 
 
 class Records:
-    """Database, store, journal and ledger of one home."""
+    """Database, store, journal, ledger and the fleet's leases of one home."""
 
     def __init__(self, database: Database, store: Store, inbox: Files) -> None:
         self.database = database
         self.store = store
         self.journal = Journal(database, store, inbox)
         self.ledger = Ledger(database)
+        self.leases = Leases(database)
 
     @classmethod
     def open(cls, url: str, store_url: str) -> "Records":

@@ -4,23 +4,25 @@ Large texts are not here: a `*_sha256` column names a blob in the Store.
 """
 
 import time
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Dialect, Float, ForeignKey, Index, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 from rocm_pipeline.records.outcome import Outcome
 
-SCHEMA_VERSION = 2
-"""2: what Claude's calls cost and how they ended, in more detail; see `migrations.py`."""
+SCHEMA_VERSION = 3
+"""2: what Claude's calls cost and how they ended, in more detail. 3: what the processes of a fleet
+share (`fleet_tables.py`). See `migrations.py`."""
 
 
-class _Names(TypeDecorator[tuple[str, ...]]):
-    """A tuple of ids, kept as a JSON list."""
+class _JsonTuple(TypeDecorator[tuple[Any, ...]]):
+    """A tuple of ids or numbers, kept as a JSON list."""
 
     impl = JSON
     cache_ok = True
 
-    def process_result_value(self, value: list[str] | None, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002
+    def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> tuple[Any, ...]:  # noqa: ARG002
         return tuple(value or ())
 
 
@@ -28,7 +30,12 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
     """Every table."""
 
     # Nanoseconds and seeds outgrow the 32 bits that PostgreSQL gives an integer.
-    type_annotation_map = {tuple[str, ...]: _Names, float: Float, int: BigInteger}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        tuple[str, ...]: _JsonTuple,
+        tuple[float, ...]: _JsonTuple,
+        float: Float,
+        int: BigInteger,
+    }
 
 
 class SchemaVersion(Base):
@@ -91,6 +98,8 @@ class AttemptRow(Base):
     round: Mapped[int]
     attempt_no: Mapped[int]
     """1 for the first call of a request, 2 for its first retry, ..."""
+    hedge_of: Mapped[str | None] = mapped_column(default=None)
+    """The attempt that this one is a second copy of, on another host; the first answer counts."""
 
     provider: Mapped[str]
     host: Mapped[str]

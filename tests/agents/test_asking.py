@@ -16,9 +16,10 @@ from rocm_pipeline.agents.kernel_task import KernelTask
 from rocm_pipeline.agents.outcome import KernelOutcome
 from rocm_pipeline.agents.reply import Reply, ReplyFile
 from rocm_pipeline.agents.roles import KERNEL_FILE, LAUNCH_PLAN_FILE
-from rocm_pipeline.fleet import service
+from rocm_pipeline.fleet.chat import ChatFailedError
+from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.hosts import Host
-from rocm_pipeline.fleet.service import ChatFailedError, Fleet
+from rocm_pipeline.fleet.service import Fleet
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.planning.plan import Role
@@ -49,6 +50,9 @@ class Approving(Bench):
         return self._evidence
 
 
+SOON = BackOff(first=0.01, longest=0.05, patience=0.05)
+
+
 class Scene:
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self.records = Records.open(str(folder / "records.db"), str(folder / "store"))
@@ -57,7 +61,15 @@ class Scene:
         self.script = Script(self.server)
         url = stack.enter_context(serving(self.script))
         self.url = url
-        self.desk = Desk(Fleet((Host(name="alpha", url=url),), self.records.journal), self.records)
+        self.desk = Desk(
+            Fleet(
+                (Host(name="alpha", url=url),),
+                self.records.journal,
+                self.records.leases,
+                back_off=SOON,
+            ),
+            self.records,
+        )
 
     @property
     def statuses(self) -> list[str]:
@@ -65,8 +77,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    monkeypatch.setattr(service, "FIRST_PAUSE_SECONDS", 0.01)
+def scene(tmp_path: Path) -> Iterator[Scene]:
     with ExitStack() as stack:
         yield Scene(stack, tmp_path)
 

@@ -19,6 +19,8 @@ class Script:
     behave: Callable[["Reply", dict[str, Any]], None]
     models: dict[str, str] = field(default_factory=lambda: {"qwen2.5-coder:7b": DIGEST})
     sizes: dict[str, int] = field(default_factory=dict[str, int])
+    loaded: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Models in memory: bytes in all, and those on the card."""
     chats: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     running: int = 0
@@ -36,6 +38,25 @@ class Reply(BaseHTTPRequestHandler):
         """Keep the test output clean."""
 
     def do_GET(self) -> None:
+        if self.path == "/api/ps":
+            self._tell_loaded()
+        else:
+            self._tell_models()
+
+    def _tell_loaded(self) -> None:
+        models = [
+            {
+                "name": name,
+                "model": name,
+                "digest": self.script.models.get(name, DIGEST),
+                "size": size,
+                "size_vram": on_card,
+            }
+            for name, (size, on_card) in self.script.loaded.items()
+        ]
+        self.whole(200, json.dumps({"models": models}))
+
+    def _tell_models(self) -> None:
         models = [
             {
                 "name": name,
@@ -112,9 +133,9 @@ def answers(*texts: str, after: float = 0.0, **final: Any) -> Callable[[Reply, A
 
 
 @contextmanager
-def serving(script: Script) -> Generator[str, None, None]:
+def serving(script: Script, port: int = 0) -> Generator[str, None, None]:
     handler = type("ScriptedReply", (Reply,), {"script": script})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

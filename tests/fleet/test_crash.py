@@ -14,12 +14,13 @@ KILLS = 4
 ASKER = f"""
 import sys
 from rocm_pipeline.fleet.hosts import Host
-from rocm_pipeline.fleet.service import ChatRequest, Fleet
+from rocm_pipeline.fleet.chat import ChatRequest
+from rocm_pipeline.fleet.service import Fleet
 from rocm_pipeline.records.records import Records
 
 folder, url = sys.argv[1:]
 records = Records.open(folder + "/records.db", folder + "/store")
-fleet = Fleet([Host(name="alpha", url=url)], records.journal)
+fleet = Fleet([Host(name="alpha", url=url)], records.journal, records.leases)
 print("started", flush=True)
 for seed in range({REQUESTS}):
     reply = fleet.chat(ChatRequest(
@@ -39,7 +40,7 @@ def test_kills_at_random_lose_no_answer_and_repeat_no_finished_call(tmp_path: Pa
             assert asker.stdout is not None
             assert asker.stdout.readline() == "started\n"
             try:
-                asker.wait(chance.uniform(0.02, 0.4))
+                asker.wait(chance.uniform(0.2, 0.9))
             except subprocess.TimeoutExpired:
                 asker.kill()
             asker.communicate()

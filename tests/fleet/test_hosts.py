@@ -1,10 +1,15 @@
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from rocm_pipeline.errors import UserError
-from rocm_pipeline.fleet.hosts import default_preferences, find_config, read_config
+from rocm_pipeline.fleet.hosts import Host, default_preferences, find_config, read_config
+from rocm_pipeline.fleet.hours import DAYS
+from rocm_pipeline.fleet.inventory import Inventory
+from rocm_pipeline.fleet.transport import Deadlines
 from rocm_pipeline.planning.plan import Role
+from tests.fleet.host_server import host_script, hosting
 
 GOOD = """
 hosts:
@@ -169,3 +174,73 @@ def test_a_wrong_variable_of_ollama_is_a_user_error(
         find_config(environment={"OLLAMA_HOST": value})
     assert caught.value.where == "OLLAMA_HOST"
     assert "pw" not in str(caught.value)
+
+
+DESK = """
+hosts:
+  - name: desk
+    url: http://desk
+    hours: "20:00-08:00"
+    days: [mon]
+    tags: {gpu: gfx1100}
+    benchmarks: true
+    vram_gib: 24
+"""
+
+
+def test_a_host_may_have_tags_hours_and_memory(tmp_path: Path) -> None:
+    (desk,) = read_config(write(tmp_path, DESK)).hosts
+    assert (desk.tags, desk.benchmarks, desk.vram_gib) == ({"gpu": "gfx1100"}, True, 24.0)
+    assert desk.closed_at(datetime(2026, 11, 23, 21, 0)) == ""
+    closed = desk.closed_at(datetime(2026, 11, 23, 12, 0))
+    assert closed == "it may be asked only from 20:00-08:00 on mon"
+
+
+def test_a_host_without_hours_may_always_be_asked(tmp_path: Path) -> None:
+    alpha, _ = read_config(write(tmp_path, GOOD)).hosts
+    assert alpha.closed_at(datetime(2026, 11, 23, 3, 0)) == ""
+    assert alpha.hours_words == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("hours: 20:00", r"hosts\.0\.hours: '1200' is no span of hours like '20:00-08:00'"),
+        ("hours: '8-20'", r"hosts\.0\.hours: '8-20' is no span"),
+        ("hours: '20:00-20:00'", r"hosts\.0\.hours: '20:00-20:00' is empty"),
+        ("days: [monday]", r"hosts\.0\.days\.0: "),
+        ("vram_gib: -1", r"hosts\.0\.vram_gib: "),
+        ("tags: [gfx1100]", r"hosts\.0\.tags: "),
+        ("benchmarks: sometimes", r"hosts\.0\.benchmarks: "),
+        ("gpu: gfx1100", r"hosts\.0\.gpu: "),
+    ],
+)
+def test_a_wrong_field_of_a_host_is_named(tmp_path: Path, field: str, told: str) -> None:
+    text = f"hosts:\n  - name: a\n    url: http://a\n    {field}\n"
+    with pytest.raises(UserError, match=told) as refusal:
+        read_config(write(tmp_path, text))
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_windows_of_roles_may_be_changed(tmp_path: Path) -> None:
+    hosts = "hosts: [{name: a, url: 'http://a'}]\n"
+    one = read_config(write(tmp_path, hosts + "contexts: {docs_writer: 32768}\n")).preferences
+    assert one.context_of("llama3.1:8b") == 32768
+    assert one.context_of("qwen3-coder:30b") == 16384
+    all_ = read_config(write(tmp_path, hosts + "num_ctx: 8192\n")).preferences
+    assert all_.context_of("llama3.1:8b") == 8192
+    with pytest.raises(UserError, match="there is no role 'doc_writer'"):
+        read_config(write(tmp_path, hosts + "contexts: {doc_writer: 32768}\n"))
+
+
+def test_a_host_is_left_alone_outside_its_hours() -> None:
+    now = datetime.now()
+    other_day = DAYS[(now.weekday() + 2) % 7]
+    preferences = default_preferences()
+    with hosting(host_script()) as url:
+        closed = Host(name="a", url=url, days=(other_day,))
+        open_ = Host(name="b", url=f"{url}/")
+        found = Inventory((closed, open_), preferences, Deadlines())
+        assert [place.host.name for place in found.places("kernel_dev")] == ["b"]
+        report = found.reports()[0]
+    assert report.error.endswith(f"only from 00:00-24:00 on {other_day}")

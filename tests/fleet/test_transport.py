@@ -15,7 +15,7 @@ CALL = Call(
     prompt="Write one.",
     options={"seed": 1, "num_predict": 50, "num_ctx": 4096},
 )
-QUICK = Deadlines(connect=1.0, first_token=0.3, stall=0.3, total=2.0)
+QUICK = Deadlines(connect=1.0, load=0.0, first_token=0.3, stall=0.3, total=2.0)
 
 Behaviour = Callable[[Reply, dict[str, Any]], None]
 
@@ -157,7 +157,7 @@ def test_a_server_that_drips_for_ever_meets_the_total_deadline() -> None:
             reply.token("x")
             time.sleep(0.05)
 
-    answer = ask(behave, deadlines=Deadlines(first_token=0.5, stall=0.5, total=0.6))
+    answer = ask(behave, deadlines=Deadlines(load=0.0, first_token=0.5, stall=0.5, total=0.6))
     assert answer.outcome is Outcome.TIMEOUT
     assert "no end within 0.6 s" in answer.error
     assert 5 <= len(answer.text) < 30

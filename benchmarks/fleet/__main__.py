@@ -1,0 +1,125 @@
+"""How well the fleet's policy keeps the hosts busy, against a bound and other routers.
+
+Run: make show-fleet. First the policy on simulated time, many seeds of every scenario, against a
+time that no schedule can beat; then every arm over HTTP on loopback, each at its best setting.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.figures import Figure, show
+from benchmarks.fleet import live
+from benchmarks.fleet.bounds import makespan_bound
+from benchmarks.fleet.scenarios import Scenario, scenarios
+from benchmarks.fleet.simulation import Simulation
+from benchmarks.machine import facts
+
+AIMS = {"unequal hosts, 3 models, 60 jobs": 1.10, "unequal hosts, 3 models, 200 jobs": 1.05}
+CPU_AIM_MS = 2.0
+OURS = "ours"
+
+
+def simulated(scenario: Scenario) -> Iterator[Figure]:
+    """Yield what the policy makes of every seed of a scenario."""
+    seeds = range(scenario.seeds)
+    ended = [Simulation(scenario, seed).run() for seed in seeds]
+    bounds = [makespan_bound(scenario.hosts, scenario.draw(seed)) for seed in seeds]
+    ratios = [one.makespan / bound for one, bound in zip(ended, bounds, strict=True)]
+    name = f"{scenario.name} ({scenario.seeds} seeds): time over the bound"
+    yield Figure(name, mean(ratios), "", aim=AIMS.get(scenario.name))
+    yield Figure("  the worst seed", max(ratios), "")
+    yield Figure("  lost jobs", sum(one.lost for one in ended), "", aim=0)
+    yield Figure("  loads", mean(one.loads for one in ended), "a run")
+    yield Figure("  copies at the tail", mean(one.hedges for one in ended), "a run")
+    yield Figure("  tokens wasted by them", mean(one.wasted_tokens for one in ended), "a run")
+    cpu = 1_000 * mean(one.cpu_seconds_per_task for one in ended)
+    yield Figure("  scheduling, CPU a task", cpu, "ms", aim=CPU_AIM_MS)
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm in one scenario, at the best of its settings."""
+
+    arm: str
+    ratio: float
+    """Mean time over the bound; infinite when a seed did not end."""
+    lost: int
+    wrong: int
+    loads: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What the best is told by: an answer lost or of another model is no answer."""
+        return self.lost + self.wrong, self.ratio
+
+
+def compare(scenario: Scenario, seeds: int, console: Console) -> list[ArmResult]:
+    """Run every arm on the same jobs and print the table of the scenario."""
+    bounds = [makespan_bound(scenario.hosts, scenario.draw(seed)) for seed in range(seeds)]
+    found: list[ArmResult] = []
+    for name, settings in live.arms().items():
+        tried = [_result(name, scenario, bounds, arm) for arm in settings]
+        found.append(min(tried, key=lambda result: result.rank))
+    table = Table("arm", "time over the bound", "lost", "wrong model", "loads", title=scenario.name)
+    for result in found:
+        cells = (f"{result.ratio:.2f}", str(result.lost), str(result.wrong), f"{result.loads:.1f}")
+        table.add_row(result.arm, *cells)
+    console.print(table)
+    return found
+
+
+def _result(name: str, scenario: Scenario, bounds: Sequence[float], arm: live.ArmRun) -> ArmResult:
+    ended = [live.play(scenario, seed, arm) for seed in range(len(bounds))]
+    return ArmResult(
+        name,
+        mean(one.makespan / bound for one, bound in zip(ended, bounds, strict=True)),
+        sum(one.lost for one in ended),
+        sum(one.wrong for one in ended),
+        mean(one.loads for one in ended),
+    )
+
+
+def against_others(scenario: Scenario, results: Sequence[ArmResult]) -> Iterator[Figure]:
+    """Yield our arm beside the best of the others."""
+    (mine,) = [result for result in results if result.arm == OURS]
+    others = [result for result in results if result.arm != OURS]
+    whole = [result for result in others if not result.lost + result.wrong] or others
+    best = min(whole, key=lambda result: result.ratio)
+    name = f"{scenario.name}: over HTTP, time against {best.arm}, the best other"
+    yield Figure(name, mine.ratio / best.ratio, "", aim=1.0)
+    yield Figure("  lost jobs", mine.lost, "", aim=0)
+    yield Figure("  answers of a wrong model", mine.wrong, "", aim=0)
+
+
+def main() -> int:
+    """Print the figures; 0 when every aim is met."""
+    parser = argparse.ArgumentParser(prog="benchmarks.fleet", description=__doc__)
+    parser.add_argument("--only", default="", help="scenarios whose name holds this")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds over HTTP (default 1)")
+    parser.add_argument("--no-live", action="store_true", help="simulated time alone")
+    options = parser.parse_args()
+    console = Console()
+    console.print(facts(), soft_wrap=True)
+    chosen = [scenario for scenario in scenarios() if options.only in scenario.name]
+    figures: list[Figure] = []
+    for scenario in chosen:
+        figures += simulated(scenario)
+        console.print(f"{scenario.name}: {figures[-7].value:.3f} times the bound", soft_wrap=True)
+    met = show("Fleet: the policy on simulated time", figures, console)
+    if not options.no_live:
+        beside: list[Figure] = []
+        for scenario in chosen:
+            beside += against_others(scenario, compare(scenario, options.seeds, console))
+        words = f"1 simulated second is {live.SCALE} s; {options.seeds} seed(s)"
+        met &= show(f"Fleet: every arm over HTTP ({words})", beside, console)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

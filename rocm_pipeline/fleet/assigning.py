@@ -1,0 +1,208 @@
+"""From the shared rows to what the policy sees, and from what it says back to the rows."""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from functools import lru_cache
+
+from pydantic import BaseModel, ConfigDict
+
+from rocm_pipeline.fleet import circuits
+from rocm_pipeline.fleet.circuits import WHOLE_HOST
+from rocm_pipeline.fleet.estimates import Speeds
+from rocm_pipeline.fleet.residency import learnt_of, resident_on, room_of
+from rocm_pipeline.fleet.state import Assignment, HostState, Job, Policy, Running
+from rocm_pipeline.records.fleet_tables import HostRow, TicketRow
+from rocm_pipeline.records.leases import Board, Rows
+
+STATE_SECONDS = 1.0
+"""How long a host counts as it was, while nothing happens there."""
+
+Pair = tuple[str, str]
+"""URL of a host, and a model there as `name@digest`."""
+
+
+class Wish(BaseModel):
+    """What a request needs: one of these places, best model first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    job: str
+    """Equal for equal questions, whoever asks."""
+    places: tuple[Pair, ...]
+    tokens_in: float
+    tokens_out: float
+    priority: int = 0
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(model for _, model in self.places))
+
+
+@lru_cache(4096)
+def wish_of(text: str) -> Wish:
+    return Wish.model_validate_json(text)
+
+
+class Assigner:
+    """Asks the policy who starts next; remembers what did not change since the last time."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._rows: Rows | None = None
+        self._speeds = Speeds()
+        self._answers: dict[Pair, int] = {}
+        self._states: dict[str, HostState] = {}
+        self._states_at = 0.0
+        self._jobs: dict[str, Job] = {}
+        self._closed: object = None
+        self._avoid: dict[tuple[Pair, ...], frozenset[Pair]] = {}
+
+    def assign(self, board: Board, hedgeable: Collection[str] = ()) -> None:
+        """Give slots to waiting tickets, whichever process they are of, as the policy decides.
+
+        `hedgeable`: running tickets of this process whose request can read a second answer.
+        """
+        alone = not board.waiting and len(board.hosts) > 1
+        running = [board.running[name] for name in hedgeable if name in board.running]
+        if not board.waiting and not (alone and running):
+            return
+        if len(board.running) >= sum(row.slots for row in board.hosts.values()):
+            return
+        self._refresh(board)
+        tickets = [*board.waiting.values(), *(running if alone else ())]
+        jobs = [self._job(board, ticket) for ticket in tickets]
+        for start in self._policy.decide(board.now, jobs, list(self._states.values())):
+            self._start(board, start)
+        if len(self._jobs) > 2 * (len(tickets) + len(board.running) + 32):
+            self._jobs = {job.id: job for job in jobs}
+
+    def _start(self, board: Board, start: Assignment) -> None:
+        must_load = start.model not in self._states[start.host].resident
+        if start.hedge:
+            first = board.running[start.job_id]
+            board.put(
+                TicketRow(
+                    ticket_id=f"t-{uuid.uuid4().hex[:20]}",
+                    hedge_of=first.ticket_id,
+                    owner=first.owner,
+                    beat_at=board.now,
+                    give_up_at=first.give_up_at,
+                    wish_json=first.wish_json,
+                    waiting_since=first.waiting_since,
+                    host=start.host,
+                    model=start.model,
+                    must_load=must_load,
+                    started_at=board.now,
+                    expected_end=start.expected_end,
+                )
+            )
+        else:
+            ticket = board.waiting[start.job_id]
+            board.start(ticket, start.host, start.model)
+            ticket.must_load = must_load
+            ticket.started_at, ticket.expected_end = board.now, start.expected_end
+        board.speed(start.host, start.model).used_at = board.now
+
+    def _refresh(self, board: Board) -> None:
+        now = time.monotonic()
+        states = {(row.host, row.model): row.state for row in board.circuits.values()}
+        closed = (states, {row.host: row.models for row in board.hosts.values()})
+        if board.rows is not self._rows or closed != self._closed:
+            self._rows, self._closed = board.rows, closed
+            self._jobs.clear()
+            self._avoid.clear()
+            self._states.clear()
+        if now - self._states_at > STATE_SECONDS:
+            self._states_at = now
+            self._states.clear()
+        changed = {*board.rows.touched, *(set(board.hosts) - set(self._states))}
+        board.rows.touched.clear()
+        for host in changed:
+            for model, row in board.speeds[host].items():
+                if self._answers.get((host, model)) != row.answers:
+                    self._answers[host, model] = row.answers
+                    self._speeds.put(host, model, learnt_of(row))
+        busy: defaultdict[str, list[Running]] = defaultdict(list)
+        for ticket in board.running.values():
+            if ticket.host in changed:
+                busy[ticket.host or ""].append(_running(ticket))
+        for host in changed:
+            row = board.hosts.get(host)
+            if row is None:
+                self._states.pop(host, None)
+            else:
+                self._states[host] = self._state(board, row, tuple(busy[host]))
+
+    def _state(self, board: Board, row: HostRow, busy: tuple[Running, ...]) -> HostState:
+        return HostState(
+            name=row.host,
+            slots=row.slots if row.most_at_once is None else min(row.slots, row.most_at_once),
+            busy=busy,
+            resident=resident_on(board, row),
+            models={model: self._speeds.of(row.host, model) for model in row.models},
+            room=room_of(row),
+            closed=(
+                circuits.is_open(board, row.host, WHOLE_HOST)
+                or row.reserved_by is not None
+                or row.calm_at > board.now
+            ),
+            closed_models=frozenset(m for m in row.models if circuits.is_open(board, row.host, m)),
+        )
+
+    def _job(self, board: Board, ticket: TicketRow) -> Job:
+        found = self._jobs.get(ticket.ticket_id)
+        if found is None:
+            wish = wish_of(ticket.wish_json)
+            found = Job(
+                id=ticket.ticket_id,
+                models=wish.models,
+                tokens_in=wish.tokens_in,
+                tokens_out=wish.tokens_out,
+                priority=wish.priority,
+                waiting_since=ticket.waiting_since,
+                avoid=self._avoided(board, wish.places),
+            )
+            self._jobs[ticket.ticket_id] = found
+        return found
+
+    def _avoided(self, board: Board, places: tuple[Pair, ...]) -> frozenset[Pair]:
+        """Return the places that a request for one of `places` must not get now."""
+        if places not in self._avoid:
+            allowed = set(places)
+            avoided = {place for place in allowed if _is_avoided(board, place)}
+            usable = {place for place in allowed if not _is_closed(board, place)}
+            if usable - avoided:
+                allowed -= avoided
+            wanted = {model for _, model in places}
+            served = ((row.host, model) for row in board.hosts.values() for model in row.models)
+            self._avoid[places] = frozenset(
+                place for place in served if place[1] in wanted and place not in allowed
+            )
+        return self._avoid[places]
+
+
+def all_closed(board: Board, wish: Wish) -> bool:
+    """Say whether nothing of what the request may ask is asked at the moment."""
+    return bool(board.circuits) and all(_is_closed(board, place) for place in wish.places)
+
+
+def _running(ticket: TicketRow) -> Running:
+    return Running(
+        ticket.hedge_of or ticket.ticket_id,
+        ticket.model or "",
+        ticket.started_at,
+        ticket.expected_end,
+        hedge=ticket.hedge_of is not None,
+    )
+
+
+def _is_closed(board: Board, place: Pair) -> bool:
+    host, model = place
+    return circuits.is_open(board, host, WHOLE_HOST) or circuits.is_open(board, host, model)
+
+
+def _is_avoided(board: Board, place: Pair) -> bool:
+    host, model = place
+    return circuits.is_avoided(board, host, WHOLE_HOST) or circuits.is_avoided(board, host, model)

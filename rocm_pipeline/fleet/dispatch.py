@@ -1,0 +1,321 @@
+"""Slots of hosts, shared by every process that uses the same records.
+
+A request is a ticket; the policy gives it a slot, whichever process runs the policy at that moment.
+A process that ends gives its slots back by being gone.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rocm_pipeline.fleet import circuits
+from rocm_pipeline.fleet.assigning import Assigner, Wish
+from rocm_pipeline.fleet.circuits import BackOff
+from rocm_pipeline.fleet.health import Finished, learn
+from rocm_pipeline.fleet.state import Policy
+from rocm_pipeline.fleet.waiting import AllClosedError, Lease, Waiting
+from rocm_pipeline.records import owner
+from rocm_pipeline.records.fleet_tables import HostRow, TicketRow
+from rocm_pipeline.records.leases import Board, Leases
+
+__all__ = ["AllClosedError", "Dispatcher", "Lease", "Pace", "Seen"]
+
+PROBE_SECONDS = 60.0
+"""A probe takes less; the claim of a process that ended in the middle of one ends then."""
+UNSEEN_SECONDS = 2 * 3600.0
+UNUSED_SECONDS = 30 * 24 * 3600.0
+
+Probe = Callable[[str, str], str]
+"""Asks a host (URL) about itself or a model there; returns what is wrong, empty when well."""
+OnHedge = Callable[[Lease], None]
+"""Takes the slot for a second copy and returns at once."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds between what is done again and again."""
+
+    look: float = 0.05
+    """While a request waits: whether another process gave it a slot."""
+    decide: float = 0.5
+    """While any waits or may be hedged: for slots of processes that are gone, and for back-offs."""
+    beat: float = 15.0
+    """For other machines: this process lives."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A host as its own list of models shows it."""
+
+    host: str
+    name: str
+    slots: int
+    models: tuple[str, ...]
+    max_loaded: int | None = None
+
+
+class Dispatcher:
+    """Gives out slots; safe for threads, and for processes that use the same records."""
+
+    def __init__(
+        self,
+        leases: Leases,
+        policy: Policy,
+        probe: Probe,
+        back_off: BackOff,
+        pace: Pace | None = None,
+    ) -> None:
+        self._leases = leases
+        self._assigner = Assigner(policy)
+        self._probe = probe
+        self._back_off = back_off
+        self._pace = pace or Pace()
+        self._changed = threading.Condition()
+        self._waiting: dict[str, Waiting] = {}
+        self._held: set[str] = set()
+        self._hedges: dict[str, OnHedge] = {}
+        """By running ticket of this process: who reads a second answer."""
+        self._announced: frozenset[Seen] = frozenset()
+        self._announced_at = 0.0
+        self._cleaned_at = 0.0
+        self._attendant: threading.Thread | None = None
+
+    def announce(self, hosts: Sequence[Seen]) -> None:
+        """Tell every process what these hosts have."""
+        now = frozenset(hosts)
+        if now == self._announced and time.monotonic() - self._announced_at < UNSEEN_SECONDS / 4:
+            return
+        with self._board() as board:
+            for seen in hosts:
+                row = board.hosts.get(seen.host)
+                if row is None:
+                    row = HostRow(
+                        host=seen.host,
+                        name=seen.name,
+                        slots=seen.slots,
+                        models=seen.models,
+                        seen_at=board.now,
+                        max_loaded=seen.max_loaded,
+                        calm_at=0.0,
+                        waits=(),
+                        reserved_until=0.0,
+                    )
+                    board.put(row)
+                row.name, row.slots, row.models = seen.name, seen.slots, seen.models
+                row.max_loaded, row.seen_at = seen.max_loaded, board.now
+                board.touch(seen.host)
+            board.forget_hosts(board.now - UNSEEN_SECONDS, board.now - UNUSED_SECONDS)
+        self._announced, self._announced_at = now, time.monotonic()
+
+    def acquire(self, wish: Wish, *, since: float, give_up_seconds: float) -> Lease:
+        """Wait for a slot of one of the wished places.
+
+        `since` (epoch) is when the request came; a second attempt keeps its turn. Raises
+        AllClosedError when every place is left alone and stays so for longer than the patience.
+        """
+        now = time.time()
+        ticket = TicketRow(
+            ticket_id=f"t-{uuid.uuid4().hex[:20]}",
+            owner=owner.this_process(),
+            beat_at=now,
+            give_up_at=now + give_up_seconds,
+            wish_json=wish.model_dump_json(),
+            waiting_since=since,
+            must_load=False,
+            started_at=0.0,
+            expected_end=0.0,
+        )
+        mine = Waiting(ticket.ticket_id, wish)
+        with self._changed:
+            self._waiting[mine.ticket_id] = mine
+        try:
+            with self._board() as board:
+                board.put(ticket)
+                self._decide(board)
+                due = self._due(board, mine.hosts)
+                if not due and ticket.host is None:
+                    mine.judge(board, self._back_off.patience)
+            for host, model in due:
+                self._examine(host, model)
+            while not mine.ended.is_set():
+                self._attend()
+                mine.ended.wait(self._pace.beat)
+            if mine.error is not None:
+                raise mine.error
+            assert mine.lease is not None
+        except BaseException:
+            self._drop(mine)
+            raise
+        with self._changed:
+            del self._waiting[mine.ticket_id]
+            self._held.add(mine.ticket_id)
+        self._attend()
+        return mine.lease
+
+    def release(self, lease: Lease, call: Finished, charged_seconds: float = 0.0) -> None:
+        """Give a slot back, and learn from how its call ended.
+
+        `charged_seconds`: the server may go on with what we no longer read, for so long; until
+        then the slot stays taken.
+        """
+        with self._changed:
+            self._held.discard(lease.ticket_id)
+        with self._board() as board:
+            ticket = board.running.get(lease.ticket_id)
+            if charged_seconds > 0 and ticket is not None:
+                board.charge(ticket, charged_seconds)
+            else:
+                board.end_ticket(lease.ticket_id)
+            learn(board, call, self._back_off)
+            self._decide(board)
+
+    @contextmanager
+    def hedging(self, lease: Lease, on_hedge: OnHedge) -> Generator[None, None, None]:
+        """While the block lasts, the answer of `lease` may be given a second slot elsewhere."""
+        with self._changed:
+            self._hedges[lease.ticket_id] = on_hedge
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._hedges[lease.ticket_id]
+
+    @contextmanager
+    def reserved(self, host: str, give_up_seconds: float) -> Generator[None, None, None]:
+        """Keep a host (URL) free of new requests, and wait until those under way have ended."""
+        me = owner.this_process()
+        try:
+            while True:
+                with self._board() as board:
+                    row = board.hosts.get(host)
+                    if row is None:
+                        break
+                    if row.reserved_by in (None, me):
+                        row.reserved_by = me
+                        row.reserved_until = board.now + give_up_seconds
+                        board.touch(host)
+                        board.end_abandoned()
+                        if not any(t.host == host for t in board.running.values()):
+                            break
+                time.sleep(self._pace.look)
+            yield
+        finally:
+            with self._board() as board:
+                row = board.hosts.get(host)
+                if row is not None and row.reserved_by == me:
+                    row.reserved_by = None
+                    board.touch(host)
+                self._decide(board)
+
+    @contextmanager
+    def _board(self) -> Generator[Board, None, None]:
+        with self._leases.deciding() as board:
+            yield board
+        orphans: list[str] = []
+        with self._changed:
+            if board.is_news:
+                for name in [name for name in self._waiting if name in board.running]:
+                    self._waiting[name].granted(board.running[name])
+            for ticket in board.started:
+                if ticket.hedge_of is None:
+                    if ticket.ticket_id in self._waiting:
+                        self._waiting[ticket.ticket_id].granted(ticket)
+                elif ticket.hedge_of in self._hedges:
+                    self._held.add(ticket.ticket_id)
+                    self._hedges[ticket.hedge_of](Lease.of(ticket))
+                else:
+                    orphans.append(ticket.ticket_id)  # its answer came in between
+        if orphans:
+            with self._leases.deciding() as board:
+                for ticket_id in orphans:
+                    board.end_ticket(ticket_id)
+
+    def _decide(self, board: Board) -> None:
+        if board.now - self._cleaned_at > self._pace.decide / 2:
+            self._cleaned_at = board.now
+            board.end_abandoned()
+        self._assigner.assign(board, tuple(self._hedges))
+
+    def _due(self, board: Board, hosts: frozenset[str]) -> list[tuple[str, str]]:
+        """Claim the circuits to be probed now."""
+        if not board.circuits:
+            return []
+        found = circuits.due(board, hosts, claim_seconds=PROBE_SECONDS)
+        return [(row.host, row.model) for row in found]
+
+    def _examine(self, host: str, model: str) -> None:
+        error = self._probe(host, model)
+        with self._board() as board:
+            circuits.probed(board, host, model, error, self._back_off)
+            self._decide(board)
+            self._judge(board)
+
+    def _judge(self, board: Board) -> None:
+        """Tell those that wait for what is not asked at all, or whose ticket has ended."""
+        with self._changed:
+            for mine in self._waiting.values():
+                if not mine.ended.is_set() and board.ticket(mine.ticket_id) is not None:
+                    mine.judge(board, self._back_off.patience)
+
+    def _drop(self, mine: Waiting) -> None:
+        with self._changed:
+            self._waiting.pop(mine.ticket_id, None)
+        with self._board() as board:
+            board.end_ticket(mine.ticket_id)
+            self._decide(board)
+
+    def _attend(self) -> None:
+        """Have a thread look after what this process waits for and holds."""
+        with self._changed:
+            if self._attendant is None or not self._attendant.is_alive():
+                self._attendant = threading.Thread(
+                    target=self._look_after, daemon=True, name="fleet-attendant"
+                )
+                self._attendant.start()
+            elif self._waiting:
+                self._changed.notify_all()
+
+    def _look_after(self) -> None:
+        beaten = decided = time.monotonic()
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    hedging = self._hedges and len(self._announced) > 1
+                    self._changed.wait(self._pace.decide if hedging else self._pace.beat)
+                    if not self._waiting and not self._held:
+                        self._attendant = None
+                        return
+                waits = bool(self._waiting)
+                may_hedge = bool(self._hedges) and len(self._announced) > 1
+            try:
+                now = time.monotonic()
+                if now - beaten > self._pace.beat:
+                    beaten = now
+                    self._leases.beat(owner.this_process())
+                if not waits and not may_hedge:
+                    continue
+                if now - decided > self._pace.decide or self._leases.has_news():
+                    decided = now
+                    self._look_again()
+            except BaseException as error:
+                with self._changed:
+                    for mine in self._waiting.values():
+                        mine.failed(error)
+                    self._attendant = None
+                raise
+            if waits:
+                time.sleep(self._pace.look)
+
+    def _look_again(self) -> None:
+        with self._changed:
+            hosts = frozenset().union(*{mine.hosts for mine in self._waiting.values()})
+        with self._board() as board:
+            self._decide(board)
+            due = self._due(board, hosts)
+            if not due:
+                self._judge(board)
+        for host, model in due:
+            threading.Thread(target=self._examine, args=(host, model), daemon=True).start()

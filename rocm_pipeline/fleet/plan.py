@@ -1,0 +1,196 @@
+"""A rolling plan: which waiting job each host would do, were nothing to change from now on.
+
+Longest first, each where it is expected to end soonest (loads included). Jobs that are alike are
+planned together, so that the cost of a plan grows with the kinds of jobs and with the hosts.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rocm_pipeline.fleet.state import HostState, Job, Running, Speed
+
+LESSER_MODEL_COST = 2.0
+"""A model one place down the job's list must be expected to answer this many times sooner."""
+OVERDUE_SHARE = 0.5
+"""What is late is expected to take this share of its time so far once more: about the mean rest of
+answers whose lengths are guessed with a log-normal error of 0.6."""
+_CLASSES_PER_DOUBLING = 4
+"""How finely jobs are told apart by length."""
+
+
+def expected_left(running: Running, now: float) -> float:
+    """Return the seconds until a running answer is expected to end."""
+    return max(running.expected_end - now, OVERDUE_SHARE * (now - running.started), 0.0)
+
+
+def stretch(running: Running, now: float) -> float:
+    """Return how much longer than expected a running answer is by now taken to be; at least 1."""
+    expected = running.expected_end - running.started
+    taken = now - running.started + expected_left(running, now)
+    return max(1.0, taken / expected) if expected > 0 else 1.0
+
+
+@dataclass(slots=True)
+class Kind:
+    """Waiting jobs that are alike: one level, the same models, about one length."""
+
+    level: int
+    models: tuple[str, ...]
+    avoid: frozenset[tuple[str, str]]
+    seconds: float
+    """Of one of them on the fastest host: what kinds are ordered by."""
+    jobs: list[Job] = field(default_factory=list[Job])
+
+
+class Lane:
+    """One host in the plan: when its slots become free, what will be loaded by then."""
+
+    __slots__ = ("_slots", "_warm", "budget", "chosen", "host", "loaded", "reload")
+
+    def __init__(self, host: HostState, now: float) -> None:
+        self.host = host
+        self.budget = host.free
+        ends = [now + expected_left(running, now) for running in host.busy]
+        self._slots = sorted(ends + [now] * self.budget)
+        self.loaded = set(host.resident)
+        answering = {running.model for running in host.busy}
+        self.reload = host.room is not None and len(answering) >= host.room
+        """Whether another model must wait until those that answer now have drained."""
+        self.chosen: list[tuple[Kind, str]] = []
+        """What is planned here, in order."""
+        self._warm = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing of a lower or equal level can change what starts here now."""
+        return self._warm >= self.budget
+
+    def model_for(
+        self, models: Sequence[str], avoid: frozenset[tuple[str, str]]
+    ) -> tuple[str, int] | None:
+        """Return the best of `models` that may be asked here, and its place in the list."""
+        for rank, model in enumerate(models):
+            if self.host.serves(model) and (self.host.name, model) not in avoid:
+                return model, rank
+        return None
+
+    def end(self, model: str, speed: Speed, job: Job) -> float:
+        """Return when the job would end here, put behind all that is planned."""
+        took = job.tokens_in / speed.prompt_tps + job.tokens_out / speed.decode_tps
+        if model in self.loaded:
+            return self._slots[0] + took
+        return self._ready(speed) + took
+
+    def add(self, kind: Kind, model: str, end: float) -> None:
+        """Plan one job of `kind` here."""
+        self._fill(model, end)
+        self.chosen.append((kind, model))
+        self._warm += model in self.host.resident
+
+    def start(self, model: str, end: float) -> None:
+        """Fill a free slot now."""
+        self._fill(model, end)
+        self.budget -= 1
+
+    def _ready(self, speed: Speed) -> float:
+        # A model with no room beside those that answer waits until the last slot is free.
+        free = max(self._slots) if self.reload else self._slots[0]
+        return free + speed.load_seconds
+
+    def _fill(self, model: str, end: float) -> None:
+        if model not in self.loaded and self.reload:
+            ready = self._ready(self.host.models[model])
+            self._slots = [ready] * len(self._slots)
+        heapq.heapreplace(self._slots, end)
+        self.loaded.add(model)
+
+
+class Plan:
+    """The lanes of a fleet at one moment, filled by `extend`, kind after kind."""
+
+    def __init__(self, now: float, hosts: Sequence[HostState]) -> None:
+        self.now = now
+        self.lanes = [Lane(host, now) for host in hosts if not host.closed and host.slots > 0]
+        self._served: dict[object, list[tuple[int, str, Speed, float]]] = {}
+
+    @property
+    def has_free_slots(self) -> bool:
+        """Whether any host could start something now."""
+        return any(lane.budget for lane in self.lanes)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether kinds that follow, in their order, can change nothing of what starts now."""
+        return all(lane.is_settled for lane in self.lanes)
+
+    def extend(self, kind: Kind) -> None:
+        """Put every job of a kind, longest first, where it is expected to end soonest."""
+        kind.jobs.sort(key=_by_length)
+        now, lanes, first = self.now, self.lanes, kind.jobs[0]
+        heads: list[tuple[float, float, int]] = []
+        served = self._lanes_for(kind)
+        for position, (index, model, speed, cost) in enumerate(served):
+            end = lanes[index].end(model, speed, first)
+            heads.append(((end - now) * cost, end, position))
+        if not heads:
+            return
+        heapq.heapify(heads)
+        for following in (*kind.jobs[1:], None):
+            _, end, position = heads[0]
+            index, model, speed, cost = served[position]
+            lane = lanes[index]
+            lane.add(kind, model, end)
+            if following is not None:
+                end = lane.end(model, speed, following)
+                heapq.heapreplace(heads, ((end - now) * cost, end, position))
+
+    def _lanes_for(self, kind: Kind) -> list[tuple[int, str, Speed, float]]:
+        """Return (lane, model, its speed there, cost of its rank), once for each list of models."""
+        key = (kind.models, kind.avoid)
+        if key not in self._served:
+            self._served[key] = [
+                (index, model, lane.host.models[model], LESSER_MODEL_COST**rank)
+                for index, lane in enumerate(self.lanes)
+                for model, rank in filter(None, [lane.model_for(kind.models, kind.avoid)])
+            ]
+        return self._served[key]
+
+
+def kinds_of(waiting: Iterable[tuple[int, Job]], hosts: Sequence[HostState]) -> list[Kind]:
+    """Group (level, job) pairs, highest level first and longest first within a level.
+
+    Jobs that no host may be asked for now are left out.
+    """
+    fastest: dict[tuple[str, ...], Speed | None] = {}
+    kinds: dict[tuple[object, ...], Kind] = {}
+    for level, job in waiting:
+        models = job.models
+        if models not in fastest:
+            fastest[models] = _fastest(models, hosts)
+        speed = fastest[models]
+        if speed is None:
+            continue
+        seconds = job.tokens_in / speed.prompt_tps + job.tokens_out / speed.decode_tps
+        length = int(math.log2(seconds + 1.0) * _CLASSES_PER_DOUBLING)
+        key = (level, length, models, job.avoid)
+        if key in kinds:
+            kinds[key].jobs.append(job)
+        else:
+            kinds[key] = Kind(level, models, job.avoid, seconds, [job])
+    return sorted(kinds.values(), key=lambda kind: (-kind.level, -kind.seconds))
+
+
+def _by_length(job: Job) -> tuple[float, float, str]:
+    return -job.tokens_out, -job.tokens_in, job.id
+
+
+def _fastest(models: Sequence[str], hosts: Sequence[HostState]) -> Speed | None:
+    speeds = (_speeds(model, hosts) for model in models)
+    found = next((some for some in speeds if some), None)
+    return max(found, key=lambda speed: speed.decode_tps) if found else None
+
+
+def _speeds(model: str, hosts: Sequence[HostState]) -> list[Speed]:
+    return [host.models[model] for host in hosts if host.serves(model)]
