@@ -147,6 +147,8 @@ class _Bars:
             stage: self._progress.add_task(stage, total=targets, now="") for stage in STAGES
         }
 
+        self._done: dict[str, set[str]] = {stage: set() for stage in STAGES}
+
     def __enter__(self) -> "_Bars":
         self._progress.start()
         return self
@@ -160,7 +162,12 @@ class _Bars:
             return
         words = f"{event.target}: {event.detail}" if event.detail else event.target
         done = event.state in (StageState.FINISHED, StageState.UNCHANGED)
-        self._progress.update(bar, advance=1 if done else 0, now="" if done else words)
+        if done:
+            # a stage runs again for work that a review sent back, and is one stage still
+            self._done[event.stage].add(event.target)
+        self._progress.update(
+            bar, completed=len(self._done[event.stage]), now="" if done else words
+        )
         if not self._live and event.state not in (StageState.STARTED, StageState.UNCHANGED):
             line = f"{event.target}: {event.stage} {event.state.value} {event.detail}".rstrip()
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -221,7 +228,7 @@ def _row(run: RunSummary, summary: Summary | None, spent: _Spent) -> tuple[str, 
         f"{summary.correctness.value}, {summary.cases} cases",
         speedup,
         summary.operator.value,
-        f"{summary.verdict} by {summary.reviewer}",
+        summary.review_words,
         tokens,
         time,
     )

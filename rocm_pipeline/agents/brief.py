@@ -109,7 +109,11 @@ class RoundFeedback(_Frozen):
 
 
 class Brief(_Frozen):
-    """What one agent is told. `kernel` is the chosen kernel, for the roles that work from one."""
+    """What one agent is told.
+
+    `kernel` is the chosen kernel, for the roles that work from one; for a kernel developer it is
+    the kernel that a review asks to change.
+    """
 
     target: Target
     task: Task

@@ -14,14 +14,14 @@ from pydantic import ValidationError
 
 from rocm_pipeline.agents.embedded import MODEL
 from rocm_pipeline.agents.outcome import Exchange
-from rocm_pipeline.fleet.service import (
+from rocm_pipeline.fleet.chat import (
     ChatFailedError,
     ChatReply,
     ChatRequest,
-    Fleet,
     NoHostError,
     NoModelError,
 )
+from rocm_pipeline.fleet.service import Fleet
 from rocm_pipeline.planning import rule_reviewer
 from rocm_pipeline.planning.claude.judgement import (
     Judgements,

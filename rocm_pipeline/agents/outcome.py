@@ -4,6 +4,8 @@ These are the values of the Dagster assets, so they hold nothing that differs be
 that used the same answers: no clock, no host load, no flag saying that an answer was replayed.
 """
 
+import hashlib
+
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from rocm_pipeline.agents.examples import Examples
@@ -146,3 +148,12 @@ class Document(_Frozen):
     exchange: Exchange | None
     examples: Examples | None = None
     """What came of its code; None when nobody looked."""
+
+    @property
+    def id(self) -> str:
+        return document_id(self.markdown)
+
+
+def document_id(markdown: str) -> str:
+    """Return the id by which reviews cite a document."""
+    return "doc-" + hashlib.sha256(markdown.encode()).hexdigest()[:16]

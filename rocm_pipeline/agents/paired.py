@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from rocm_pipeline.agents import kernel_task
 from rocm_pipeline.agents.bench import Bench
+from rocm_pipeline.agents.choice import WORTH_IT
 from rocm_pipeline.agents.claude_desk import ClaudeDesk
 from rocm_pipeline.agents.kernel_task import KernelTask
 from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
 from rocm_pipeline.agents.prompts import template_sha256
-from rocm_pipeline.agents.workshop import WORTH_IT
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.harness import Harness, harness_sha256
 from rocm_pipeline.lab.ranking import score

@@ -115,14 +115,22 @@ def kernel_from(reply: Reply, target: Target, parents: tuple[str, ...] = ()) -> 
     )
 
 
+def _found_at(text: str, error: Exception) -> str:
+    """Quote what stands where JSON ends: a position alone is of little use to a model."""
+    if not isinstance(error, json.JSONDecodeError) or error.pos >= len(text):
+        return ""
+    return f", at {text[error.pos : error.pos + 20]!r}"
+
+
 def _launch_plan(text: str) -> LaunchPlan:
     try:
         data = json.loads(text)
         json.dumps(data, ensure_ascii=False).encode()  # JSON can spell what is no Unicode text
     except (ValueError, RecursionError) as error:
         raise ReplyError(
-            f"{LAUNCH_PLAN_FILE} is not JSON: {error}. Send JSON with no comments and no "
-            "trailing commas."
+            f"{LAUNCH_PLAN_FILE} is not JSON: {error}{_found_at(text, error)}. Send JSON with no "
+            "comments and no trailing commas; names and expressions stand in double quotes, "
+            'such as "WAVE".'
         ) from error
     try:
         return LaunchPlan.model_validate(data)

@@ -25,6 +25,7 @@ from rocm_pipeline.agents.round_note import note_of
 from rocm_pipeline.agents.wording import describe_evidence, describe_round
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.planning.follow_up import subject_of
 from rocm_pipeline.planning.plan import Role
 from rocm_pipeline.quoting.blocks import MARKER_LINE, Block, Quoted, marker_of, quote
 from rocm_pipeline.quoting.untrusted import untrusted
@@ -80,6 +81,7 @@ def render(role: Role, brief: Brief) -> Prompt:
             target=plain(brief.target.name),
             round=len(brief.feedback) + 1,
             max_tokens=brief.task.max_tokens,
+            is_returned=bool(subject_of(brief.task)),
             has_feedback=bool(brief.feedback),
             has_best=brief.best is not None,
             has_hint=bool(brief.hint),
@@ -145,6 +147,8 @@ def _blocks(brief: Brief) -> Iterator[Block]:
     yield _json("ARCHITECTURES", [_facts(name) for name in target.architectures])
     yield Block("REFERENCE", "python", untrusted(target.reference))
     yield Block("BASELINE", "hip", untrusted(target.baseline.source))
+    plan = target.baseline.launch_plan.model_dump(mode="json", exclude_defaults=True)
+    yield _json("BASELINE LAUNCH PLAN", plan)
     yield from _file_blocks(brief.files)
     yield from _feedback_blocks(brief)
     if brief.kernel is not None:
@@ -191,7 +195,9 @@ def _kernel_blocks(prefix: str, candidate: Candidate) -> Iterator[Block]:
 
 def _target_without_sources(target: Target) -> dict[str, JsonValue]:
     return target.model_dump(
-        mode="json", exclude_none=True, exclude={"reference": True, "baseline": {"source"}}
+        mode="json",
+        exclude_none=True,
+        exclude={"reference": True, "baseline": {"source", "launch_plan"}},
     )
 
 

@@ -1,18 +1,18 @@
 """The workshop: the plain Python face of agent work, which the assets and scripts use."""
 
-import hashlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from dataclasses import replace
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from rocm_pipeline.agents import kernel_task
 from rocm_pipeline.agents.bench import Bench
 from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
+from rocm_pipeline.agents.choice import choose
 from rocm_pipeline.agents.cross_review import CrossReviewer
 from rocm_pipeline.agents.desk import Answer, Desk
-from rocm_pipeline.agents.embedded import MODEL, EmbeddedServer, model_digest
+from rocm_pipeline.agents.embedded import MODEL, EmbeddedServer
 from rocm_pipeline.agents.outcome import (
     Analysis,
     CandidateSet,
@@ -24,6 +24,8 @@ from rocm_pipeline.agents.outcome import (
     Rejected,
     TestSuite,
 )
+from rocm_pipeline.agents.proposed_cases import read_cases
+from rocm_pipeline.agents.returned_work import reviewed_file, reviewed_kernel
 from rocm_pipeline.agents.roles import (
     ANALYSIS_FILE,
     CASES_FILE,
@@ -34,31 +36,27 @@ from rocm_pipeline.fleet.hosts import FleetConfig, Host, find_config
 from rocm_pipeline.fleet.service import Fleet
 from rocm_pipeline.home import Home, rounds
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.cases import within_domain
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.harness import Harness
-from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.planning import returned
 from rocm_pipeline.planning.claude.archive import summarise
 from rocm_pipeline.planning.claude.call import Claude
+from rocm_pipeline.planning.claude.context import ChosenContext
 from rocm_pipeline.planning.claude.hints import Hints
 from rocm_pipeline.planning.claude.opening import open_claude
-from rocm_pipeline.planning.claude.packet import OperatorUnderReview, Submission
-from rocm_pipeline.planning.claude.planner import ClaudePlanner, Planned
+from rocm_pipeline.planning.claude.packet import Submission
+from rocm_pipeline.planning.claude.planner import ClaudePlanner, How, Planned, PlanRequest
 from rocm_pipeline.planning.claude.reviewer import ClaudeReviewer, Reviewed
-from rocm_pipeline.planning.claude.settings import has_key, read_settings
+from rocm_pipeline.planning.follow_up import amended
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.records.hints import HintBook
+from rocm_pipeline.records.questions import QuestionBook
 from rocm_pipeline.records.records import Records
-from rocm_pipeline.targets.spec import Case, Target
-from rocm_pipeline.versions import package_sha256
-
-WORTH_IT = 1.02
-"""Estimated speed-up below which the baseline stays: less is within the estimator's own grain."""
-MAX_AGENT_CASES = 12
+from rocm_pipeline.targets.spec import Target
 
 
 class DocumentDraft(BaseModel):
@@ -79,7 +77,7 @@ def open_fleet(home: Home, records: Records) -> Generator[Fleet]:
         if config is None:
             server = stack.enter_context(EmbeddedServer())
             config = FleetConfig(hosts=(Host(name="embedded", url=server.url, models=(MODEL,)),))
-        fleet = Fleet(config.hosts, records.journal, preferences=config.preferences)
+        fleet = Fleet(config.hosts, records.journal, records.leases, preferences=config.preferences)
         fleet.survey(require=True)
         yield fleet
 
@@ -96,6 +94,7 @@ class Workshop:
         self._claude = claude
         self._desk = Desk(fleet, records)
         self._bench = Bench(harness, records)
+        self._questions = QuestionBook(records.database, records.store)
         self._hints = Hints(claude, HintBook(records.database, records.store))
         self._rounds = rounds
 
@@ -122,31 +121,37 @@ class Workshop:
         snapshot: RepoSnapshot,
         history: Sequence[Commit] = (),
         run_id: str | None = None,
+        *,
+        beside: Callable[[], Sequence[PlanRequest]] = tuple,
+        may_wait: bool = False,
     ) -> Planned:
         """Decompose `target` into tasks: Claude does, or rules where it gives no usable plan.
 
+        Where a review sent work back, its plan is gone on with, and nobody is asked for another.
         `history` is of the snapshot's files, newest first; `run_id` is whose budget is spent.
+        `beside` gives the targets that are planned next, which may be asked about in the same call;
+        their archives are added here. With `may_wait` Claude is asked in a batch.
         """
-        planned = ClaudePlanner(self._claude).plan(
-            target, snapshot, history, summarise(self.records, target), run_id=run_id
+        asked = returned.open_follow_up(self.records, target, snapshot.commit)
+        if asked is not None:
+            return _followed_up(asked)
+        request = PlanRequest(target, snapshot, tuple(history), run_id=run_id)
+        others = (
+            other
+            for other in beside()
+            if returned.open_follow_up(self.records, other.target, other.snapshot.commit) is None
         )
-        plan = planned.plan
-        self.records.save_plan(
-            plan.id,
-            target=target.name,
-            commit=plan.commit,
-            planner=plan.planner,
-            document=plan.model_dump_json(),
+        planned = ClaudePlanner(self._claude).plan_together(
+            self._with_archive(request),
+            [self._with_archive(other) for other in others],
+            self._questions,
+            may_wait=may_wait,
         )
-        for task in plan.tasks:
-            self.records.save_task(
-                plan.id,
-                task.id,
-                target=target.name,
-                role=task.role.value,
-                document=task.model_dump_json(),
-            )
-        return planned
+        returned.save(self.records, planned.plan)
+        return replace(planned, plan=returned.continued(self.records, planned.plan))
+
+    def _with_archive(self, request: PlanRequest) -> PlanRequest:
+        return replace(request, archive=summarise(self.records, request.target))
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
         """Ask a tester for cases; only those within the target's domain are kept."""
@@ -189,41 +194,16 @@ class Workshop:
             baseline=baseline,
             rounds=self._rounds,
             run_id=run_id,
+            reviewed=reviewed_kernel(self.records, task),
         )
-        return kernel_task.develop(work, self._desk, self._bench, on_reply, self._hints)
+        others = self._desk.others(task.role)
+        return kernel_task.develop(work, self._desk, self._bench, on_reply, self._hints, others)
 
-    def choose(self, candidates: CandidateSet) -> ChosenKernel:
-        """Take the candidate with the best estimate, or the baseline when none is better."""
-        ranked = sorted(
-            (
-                (value, found)
-                for found in candidates.passed
-                if found.evidence and (value := score(found.evidence)) is not None
-            ),
-            key=lambda pair: pair[0],
-            reverse=True,
-        )
-        if not ranked or ranked[0][0] < WORTH_IT or not ranked[0][1].candidate:
-            return ChosenKernel(
-                target=candidates.target,
-                candidate=candidates.baseline,
-                evidence=candidates.baseline_evidence,
-                is_baseline=True,
-                exchange=None,
-                reason=_why_baseline(candidates, bool(ranked)),
-            )
-        best = ranked[0][1]
-        assert best.candidate is not None
-        assert best.evidence is not None
-        return ChosenKernel(
-            target=candidates.target,
-            candidate=best.candidate,
-            evidence=best.evidence,
-            is_baseline=False,
-            exchange=best.exchange,
-            reason=f"best estimate of {len(ranked)} candidates that passed every check",
-            explanation=best.explanation,
-        )
+    def choose(
+        self, candidates: CandidateSet, returned_kernels: Collection[str] = frozenset()
+    ) -> ChosenKernel:
+        """Take the best candidate that no review sent back; see `rocm_pipeline.agents.choice`."""
+        return choose(candidates, returned_kernels)
 
     def write_operator(
         self,
@@ -274,24 +254,31 @@ class Workshop:
 
     def final_review(
         self,
-        target: Target,
-        kernel: ChosenKernel,
-        operator: OperatorUnderReview,
-        cross: Review,
+        submission: Submission,
         run_id: str | None = None,
+        *,
+        beside: Sequence[Submission] = (),
+        may_wait: bool = False,
     ) -> Review:
-        """Have the kernel judged under the four headings, by rules and by Claude."""
-        submission = Submission(
-            target=target,
-            candidate=kernel.candidate,
-            evidence=kernel.evidence,
-            operator=operator.facts,
-            operator_source=operator.source,
-            operator_checks=operator.checks,
-            cross=cross,
-        )
-        (reviewed,) = ClaudeReviewer(self._claude, run_id=run_id).review([submission])
-        return self._kept(target, reviewed)
+        """Have a kernel judged under the four headings, by rules and by Claude.
+
+        `beside` are kernels of other targets that are reviewed next, and may be asked about in the
+        same call. ValueError where a submission lacks its operator or its cross review.
+        """
+        reviewer = ClaudeReviewer(self._claude, run_id=run_id)
+        reviewed = reviewer.review_together(submission, beside, self._questions, may_wait=may_wait)
+        return self._kept(submission.target, reviewed)
+
+    def send_back(self, plan: Plan, review: Review, kernel: ChosenKernel) -> Plan:
+        """Return the plan with the tasks that a final review asks for, kept for who plans next.
+
+        It is `plan` itself where nothing goes back: no changes are asked, or were twice already.
+        """
+        author = kernel.exchange.task_id if kernel.exchange else ""
+        changed = amended(plan, review, author)
+        if changed.id != plan.id:
+            returned.save(self.records, changed)
+        return changed
 
     def _about(
         self,
@@ -303,10 +290,13 @@ class Workshop:
         rejected: Sequence[Rejected] = (),
     ) -> Answer:
         last = rejected[-1].text if rejected else ""
+        files = {f"{file} of the last round": last} if last else {}
+        if reviewed := reviewed_file(self.records, plan, task, file):
+            files[f"{file} that was reviewed"] = reviewed
         brief = Brief(
             target=target,
             task=task,
-            files={f"{file} of the last round": last} if last else {},
+            files=files,
             feedback=tuple(
                 RoundFeedback(round=number, reply_error=earlier.problem)
                 for number, earlier in enumerate(rejected, start=1)
@@ -331,82 +321,18 @@ class Workshop:
         return review
 
 
-_STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
-    "plan": ("lab", "planning", "quoting"),
-    "test_suite": ("agents", "lab", "quoting"),
-    "kernel_candidates": ("agents", "lab", "planning", "quoting"),
-    "kernel": ("agents", "lab"),
-    "reproduction": ("bundle", "lab"),
-    "torch_op": ("agents", "integration", "lab", "quoting"),
-    "benchmark": ("agents", "lab", "quoting"),
-    "documentation": ("agents", "integration", "quoting", "reporting"),
-    "cross_review": ("agents", "planning", "quoting"),
-    "final_review": ("planning", "quoting"),
-    "pull_request": ("bundle", "publishing", "reporting"),
-    "report": ("bundle", "reporting"),
-}
-"""The packages whose code a stage's result depends on."""
-
-_ASKING = (
-    "test_suite", "kernel_candidates", "torch_op", "benchmark", "documentation", "cross_review",
-)  # fmt: skip
-_ASKING_CLAUDE = ("plan", "kernel_candidates", "final_review")
-
-
-@cache
-def code_version(stage: str) -> str:
-    """Return what the stage's result depends on besides its inputs, as a short hash.
-
-    The code of the packages it uses (prompts and harness included), and for a stage that asks
-    agents who would answer: the configured hosts and their models, or the embedded agent; for one
-    that asks Claude its settings, where there is a key. Reads files, never the network.
-    """
-    parts = [package_sha256(f"rocm_pipeline.{name}") for name in _STAGE_PACKAGES[stage]]
-    if stage in _ASKING:
-        config = find_config(Home.from_environment().path)
-        parts += [config.model_dump_json() if config else model_digest(), str(rounds())]
-    if stage in _ASKING_CLAUDE and has_key():
-        parts.append(read_settings(Home.from_environment().path).model_dump_json())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def read_cases(target: Target, text: str) -> tuple[tuple[Case, ...], tuple[str, ...]]:
-    """Return the cases of an agent's file, and why others are not taken.
-
-    A case only ever adds to what a kernel is judged by, so one that is there already is refused:
-    it would count as testing and test nothing.
-    """
-    try:
-        proposed = _CaseList.model_validate_json(f'{{"cases": {text}}}').cases
-    except ValidationError as error:
-        return (), (f"{CASES_FILE}: {error.errors()[0]['msg']}",)
-    kept: dict[str, Case] = {}
-    refused: list[str] = []
-    own = {case.name for case in target.public_cases}
-    for case in proposed:
-        reason = within_domain(target, case)
-        if reason:
-            refused.append(f"{case.name}: {reason}")
-        elif case.name in own or case.name in kept:
-            refused.append(f"{case.name}: tests nothing new, the case is there already")
-        elif len(kept) < MAX_AGENT_CASES:
-            kept[case.name] = case
-        else:
-            refused.append(f"{case.name}: more than {MAX_AGENT_CASES} cases")
-    return tuple(kept.values()), tuple(refused)
-
-
-class _CaseList(BaseModel):
-    cases: tuple[Case, ...]
+def _followed_up(plan: Plan) -> Planned:
+    return Planned(
+        plan=plan,
+        how=How.REVIEW,
+        reason=None,
+        detail="",
+        problems=(),
+        attempts=(),
+        context=ChosenContext(blocks=(), files=(), left_out=(), tokens=0),
+    )
 
 
 def _file(answer: Answer, path: str) -> tuple[str, str]:
     text = answer.reply.file(path) if answer.reply else None
     return (text, "") if text is not None else ("", answer.refused or f"no {path} in the reply")
-
-
-def _why_baseline(candidates: CandidateSet, any_passed: bool) -> str:
-    if any_passed:
-        return "no candidate that passed is estimated to be faster than the baseline"
-    judged = len(candidates.judged)
-    return f"none of {judged} candidates passed every check" if judged else "no agent sent a kernel"

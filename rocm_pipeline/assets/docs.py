@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from rocm_pipeline.agents.code_version import code_version
 from rocm_pipeline.agents.outcome import ChosenKernel, Document
-from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.provenance import replied

@@ -166,11 +166,12 @@ def documentation_examples_run(document: Document) -> dg.AssetCheckResult:
 
 def reviewer_approved(review: Review) -> dg.AssetCheckResult:
     worst = [f.message for f in review.findings if f.severity in ("blocker", "major")]
+    why = "; ".join(worst) or f"{review.verdict.value} by {review.reviewer}"
     return verdict(
         f"{review.kind}_review",
         "reviewer_approved",
         review.verdict is Verdict.APPROVE,
-        "; ".join(worst) or f"{review.verdict.value} by {review.reviewer}",
+        f"{why} (no model judged: {review.unasked})" if review.unasked else why,
         severity="ERROR" if review.verdict is Verdict.REJECT else "WARN",
     )
 

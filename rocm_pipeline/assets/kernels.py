@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
+from rocm_pipeline.agents.code_version import code_version
 from rocm_pipeline.agents.outcome import (
     CandidateSet,
     ChosenKernel,
@@ -15,7 +16,6 @@ from rocm_pipeline.agents.outcome import (
     KernelRound,
     TestSuite,
 )
-from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.provenance import replied
@@ -23,6 +23,7 @@ from rocm_pipeline.assets.stage import OWNERS, GraphResults, Results, gate, grap
 from rocm_pipeline.assets.tables import candidates_table, round_verdict, source, speedup_text
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
+from rocm_pipeline.planning.follow_up import returned_kernels
 from rocm_pipeline.planning.plan import Plan, Task, Work
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.reporting.tables import (
@@ -170,10 +171,13 @@ def kernel_candidates(
     ],
 )
 def kernel(
-    workshop: dg.ResourceParam[Workshop], kernel_candidates: CandidateSet, target: Target
+    workshop: dg.ResourceParam[Workshop],
+    plan: Plan,
+    kernel_candidates: CandidateSet,
+    target: Target,
 ) -> Results[ChosenKernel]:
     """The kernel that goes on: the best that passed, or the baseline when none is better."""
-    chosen = workshop.choose(kernel_candidates)
+    chosen = workshop.choose(kernel_candidates, returned_kernels(plan))
     evidence = chosen.evidence
     metadata: dict[str, Any] = {
         "kernel": chosen.candidate.id,

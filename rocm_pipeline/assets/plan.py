@@ -2,13 +2,14 @@
 
 import dagster as dg
 
-from rocm_pipeline.agents.workshop import code_version
+from rocm_pipeline.agents.code_version import code_version
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets, task_key, tasks
 from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import plan_table
 from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.resources.asking import asking_of, planned_beside
 from rocm_pipeline.resources.protocols import Sources, Workshop
 from rocm_pipeline.targets.spec import Target
 
@@ -37,7 +38,15 @@ def plan(
 ) -> Results[Plan]:
     """Tasks for the agents, by Claude or by fixed rules; `planner` says which."""
     history = sources.history(repo_snapshot)
-    planned = workshop.plan(target, repo_snapshot, history, context.run_id)
+    asking = asking_of(context.run_id, context.run.tags)
+    planned = workshop.plan(
+        target,
+        repo_snapshot,
+        history,
+        context.run_id,
+        beside=lambda: planned_beside(sources, asking, target.name),
+        may_wait=asking.may_wait,
+    )
     made = planned.plan
     context.instance.add_dynamic_partitions(
         tasks.name or "", [task_key(made.target, task.id) for task in made.tasks]

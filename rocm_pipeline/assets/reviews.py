@@ -4,16 +4,22 @@ from typing import Any
 
 import dagster as dg
 
-from rocm_pipeline.agents.outcome import ChosenKernel
-from rocm_pipeline.agents.workshop import code_version
+from rocm_pipeline.agents.code_version import code_version
+from rocm_pipeline.agents.outcome import ChosenKernel, Document
 from rocm_pipeline.assets import gates
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import review_table
+from rocm_pipeline.bundle.claims import Reproduction
+from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.planning.follow_up import asked_tasks, returned
+from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.review import Review
+from rocm_pipeline.resources.artefacts import Artefacts
+from rocm_pipeline.resources.asking import asking_of
 from rocm_pipeline.resources.protocols import Workshop
-from rocm_pipeline.resources.task_work import under_review
+from rocm_pipeline.resources.submissions import reviewed_beside, submission
 from rocm_pipeline.targets.spec import Target
 
 APPROVED = "The reviewer approved; a warning where changes are asked for."
@@ -47,15 +53,39 @@ def cross_review(
 def final_review(
     context: dg.AssetExecutionContext,
     workshop: dg.ResourceParam[Workshop],
+    home: dg.ResourceParam[Home],
     target: Target,
+    plan: Plan,
     kernel: ChosenKernel,
+    reproduction: Reproduction,
     torch_op: TorchOp,
+    documentation: Document,
     cross_review: Review,
 ) -> Results[Review]:
-    """The verdict of rules and Claude under four headings, which decides on a pull request."""
-    operator = under_review(torch_op)
-    review = workshop.final_review(target, kernel, operator, cross_review, context.run_id)
-    yield result(review, _metadata(review), [gates.reviewer_approved(review)])
+    """The verdict of rules and Claude under four headings, which decides on a pull request.
+
+    Changes go back to whoever can make them: the next plan of the target holds their tasks.
+    """
+    given = submission(target, kernel, torch_op, cross_review, reproduction, documentation)
+    asking = asking_of(context.run_id, context.run.tags)
+    review = workshop.final_review(
+        given,
+        context.run_id,
+        beside=reviewed_beside(Artefacts.open(home), asking, target.name),
+        may_wait=asking.may_wait,
+    )
+    following = workshop.send_back(plan, review, kernel)
+    is_back = following.id != plan.id
+    yield result(
+        review,
+        {
+            **_metadata(review),
+            "times_sent_back": returned(following),
+            "sent_back_to": [task.id for task in asked_tasks(following)] if is_back else [],
+            "next_plan": following.id,
+        },
+        [gates.reviewer_approved(review)],
+    )
 
 
 def _metadata(review: Review) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from rocm_pipeline.agents.code_version import code_version
 from rocm_pipeline.agents.outcome import TestSuite
-from rocm_pipeline.agents.workshop import code_version
 from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.provenance import replied
 from rocm_pipeline.assets.stage import OWNERS, GraphResults, graph_result

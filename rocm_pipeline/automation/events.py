@@ -23,6 +23,8 @@ class StageState(str, Enum):
     FINISHED = "finished"
     UNCHANGED = "unchanged"
     """The target's run came to its end, and the stage stands as it was made before."""
+    SENT_BACK = "sent back"
+    """A review asked for changes; what comes of them is made next. `detail` names their tasks."""
     FAILED = "failed"
 
 

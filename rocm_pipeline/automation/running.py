@@ -4,7 +4,7 @@ import importlib
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -24,6 +24,7 @@ from rocm_pipeline.automation.launcher import PROCESS_TAG
 from rocm_pipeline.automation.others import Others
 from rocm_pipeline.automation.outputs import Outputs
 from rocm_pipeline.automation.staleness import (
+    PLAN,
     Made,
     next_wave,
     read_made,
@@ -33,12 +34,18 @@ from rocm_pipeline.automation.staleness import (
     versions_outside,
 )
 from rocm_pipeline.home import Home
+from rocm_pipeline.planning.claude.settings import has_key
+from rocm_pipeline.planning.follow_up import MAX_RETURNS, asked_tasks
 from rocm_pipeline.records.owner import this_process
+from rocm_pipeline.resources.artefacts import digest_of
+from rocm_pipeline.resources.asking import REVIEWED_TAG, TRIGGER_TAG, together
 from rocm_pipeline.resources.instance import add_targets, prepare_instance
 from rocm_pipeline.resources.protocols import Sources
+from rocm_pipeline.targets.spec import Target
 
 CODE_LOCATION = "rocm_pipeline.definitions"
 OnEvent = Callable[[StageEvent], None]
+FINAL_REVIEW = "final_review"
 STOP_SECONDS = 10.0
 """How long the steps of an interrupted run may take to end before they are killed."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -64,7 +71,8 @@ class RunSummary:
 
     target: str
     made: tuple[str, ...]
-    """Stages that ran, in order; empty when nothing had changed."""
+    """Stages that ran, in order, once for each time that work was sent back and once more; empty
+    when nothing had changed."""
     failure: str = ""
     """Why it did not come to its end, on one line; empty when it did."""
     remarks: tuple[Remark, ...] = ()
@@ -86,6 +94,8 @@ def run_targets(
 ) -> list[RunSummary]:
     """Bring each target up to date, one after another, and say what came of it.
 
+    With a key for Claude all come up to their final review first, and go on from there together.
+
     A stage that fails, or a gate that does not pass, ends its own target alone. Raises UserError
     for an unknown target, before anything runs, and for a full disk; KeyboardInterrupt when a run
     was interrupted, once its steps have ended.
@@ -93,10 +103,18 @@ def run_targets(
     found = {name: sources.target(name) for name in names}
     with prepare_instance(home) as instance:
         add_targets(instance, names)
-        runner = _Runner(instance, Outputs(home), code_location, on_event)
+        runner = _Runner(instance, Outputs(home), code_location, on_event, sources)
         summaries: list[RunSummary] = []
-        for name, target in found.items():
-            summaries.append(runner.run(name, versions_outside(sources, target)))
+        targets = list(found.values())
+        runner.plan_together(targets)
+        if has_key() and len(targets) > 1:
+            # Claude reviews the kernels of all of them in one call, so that all must be there
+            for target in targets:
+                if tells_of_full_disk(home, runner.run_up_to_review(target)):
+                    raise full_disk(home)
+            runner.review_together(targets)
+        for target in targets:
+            summaries.append(runner.run(target))
             if tells_of_full_disk(home, summaries[-1].failure):
                 raise full_disk(home)
         return summaries
@@ -107,6 +125,9 @@ class _Progress:
     made: list[str] = field(default_factory=list)
     run_ids: list[str] = field(default_factory=list)
     failure: str = ""
+    seconds: float = 0.0
+    outside: dict[str, str] = field(default_factory=dict)
+    """Versions as they were at the beginning: later ones are for the next call."""
 
 
 class _Runner:
@@ -118,39 +139,96 @@ class _Runner:
         outputs: Outputs,
         code_location: str,
         on_event: OnEvent,
+        sources: Sources,
     ) -> None:
         self._instance = instance
+        self._sources = sources
         self._outputs = outputs
         self._others = Others(instance)
         self._on_event = on_event
         self._job = dg.build_reconstructable_job(__name__, "job_of", (code_location,))
         self._stages = stages_of(definitions_of(code_location).get_repository_def())
+        self._together: Mapping[str, str] = {}
+        self._progress: dict[str, _Progress] = {}
 
-    def run(self, target: str, sources: Mapping[str, str]) -> RunSummary:
-        started = time.monotonic()
-        progress = _Progress()
-        made = self._made(target)
-        while not progress.failure:
-            # Each stage runs once: what changes outside meanwhile is for the next call.
-            stale = next_wave(self._stages, made, sources)
-            wave = [stage for stage in stale if stage not in progress.made]
-            if not wave:
+    def plan_together(self, targets: Sequence[Target]) -> None:
+        """Let those of the targets whose plans do not stand be planned in one call to Claude."""
+        self._together = together([t.name for t in targets if not self._stands(t, PLAN)])
+
+    def review_together(self, targets: Sequence[Target]) -> None:
+        """Let those of the targets that wait for their final review be reviewed in one call."""
+        names = [
+            target.name
+            for target in targets
+            if not self._progress[target.name].failure and not self._stands(target, FINAL_REVIEW)
+        ]
+        self._together = together(names, REVIEWED_TAG)
+
+    def run_up_to_review(self, target: Target) -> str:
+        """Make what is stale before the final review; return why that failed, if it did."""
+        progress = self._progress_of(target)
+        held = {FINAL_REVIEW}
+        for stage in self._stages:
+            if held.intersection(stage.parents):
+                held.add(stage.name)
+        self._bring_up_to_date(target.name, progress.outside, progress, held)
+        return progress.failure
+
+    def run(self, target: Target) -> RunSummary:
+        progress = self._progress_of(target)
+        outside = progress.outside
+        made = self._bring_up_to_date(target.name, outside, progress)
+        for _ in range(MAX_RETURNS):
+            # Of what changes outside meanwhile only this is not left to the next call.
+            asked = self._sources.sent_back(target, self._sources.snapshot(target))
+            if progress.failure or not asked or digest_of(asked) == made[PLAN].data_version:
                 break
-            if self._others.waited(target, self._on_event):
-                made = self._made(target)
-                continue
-            self._run_wave(target, wave, progress)
-            made = self._made(target)
-        for stage in standing(self._stages, made, sources).difference(progress.made):
-            self._on_event(StageEvent(target, stage, StageState.UNCHANGED))
+            outside[PLAN] = digest_of(asked)
+            to = ", ".join(task.id for task in asked_tasks(asked))
+            self._on_event(StageEvent(target.name, PLAN, StageState.SENT_BACK, to))
+            made = self._bring_up_to_date(target.name, outside, progress)
+        for stage in standing(self._stages, made, outside).difference(progress.made):
+            self._on_event(StageEvent(target.name, stage, StageState.UNCHANGED))
         return RunSummary(
-            target=target,
+            target=target.name,
             made=tuple(progress.made),
             failure=progress.failure,
             remarks=tuple(_remarks(made)),
             run_ids=tuple(progress.run_ids),
-            seconds=time.monotonic() - started,
+            seconds=progress.seconds,
         )
+
+    def _progress_of(self, target: Target) -> _Progress:
+        if target.name not in self._progress:
+            outside = versions_outside(self._sources, target)
+            self._progress[target.name] = _Progress(outside=outside)
+        return self._progress[target.name]
+
+    def _stands(self, target: Target, stage: str) -> bool:
+        outside = self._progress_of(target).outside
+        return stage in standing(self._stages, self._made(target.name), outside)
+
+    def _bring_up_to_date(
+        self,
+        target: str,
+        outside: Mapping[str, str],
+        progress: _Progress,
+        held: Collection[str] = (),
+    ) -> dict[str, Made]:
+        """Make what is stale and not `held`, each stage once, until nothing is or a stage fails."""
+        started = time.monotonic()
+        made = self._made(target)
+        before = len(progress.made)
+        while not progress.failure:
+            stale = next_wave(self._stages, made, outside)
+            wave = [s for s in stale if s not in progress.made[before:] and s not in held]
+            if not wave:
+                break
+            if not self._others.waited(target, self._on_event):
+                self._run_wave(target, wave, progress)
+            made = self._made(target)
+        progress.seconds += time.monotonic() - started
+        return made
 
     def _made(self, target: str) -> dict[str, Made]:
         return read_made(self._instance, self._outputs, self._stages, target)
@@ -162,7 +240,8 @@ class _Runner:
             run_config=_QUIET,
             tags={
                 "dagster/partition": target,
-                "rocm/trigger": "command",
+                TRIGGER_TAG: "command",
+                **self._together,
                 PROCESS_TAG: this_process(),
                 # Who killed the command will start it again.
                 "dagster/max_retries": "0",

@@ -8,6 +8,7 @@ from dagster._utils.schedules import is_valid_cron_string
 
 from rocm_pipeline.automation.jobs import main_job
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.resources.asking import NIGHTLY, TRIGGER_TAG, together
 from rocm_pipeline.resources.instance import add_targets
 from rocm_pipeline.resources.protocols import Sources
 
@@ -42,7 +43,9 @@ def nightly(
     night = context.scheduled_execution_time.strftime("%Y-%m-%dT%H:%M")
     return [
         dg.RunRequest(
-            run_key=f"{night}/{name}", partition_key=name, tags={"rocm/trigger": "nightly"}
+            run_key=f"{night}/{name}",
+            partition_key=name,
+            tags={TRIGGER_TAG: NIGHTLY, **together(names)},
         )
         for name in names
     ]

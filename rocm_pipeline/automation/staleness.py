@@ -14,6 +14,7 @@ from rocm_pipeline.resources.artefacts import digest_of
 from rocm_pipeline.resources.protocols import Sources
 from rocm_pipeline.targets.spec import Target
 
+PLAN = "plan"
 _CODE = "dagster/code_version"
 _DATA = "dagster/data_version"
 _POINTER = "dagster/input_event_pointer/"
@@ -63,11 +64,14 @@ def stages_of(repository: dg.RepositoryDefinition) -> tuple[Stage, ...]:
 
 
 def versions_outside(sources: Sources, target: Target) -> dict[str, str]:
-    """Return the current version of what comes from outside, by stage."""
-    return {
-        "target": digest_of(target),
-        "repo_snapshot": digest_of(sources.snapshot(target)),
-    }
+    """Return the current version of what comes from outside, by stage.
+
+    A plan comes from outside when a review made it: it is the review of an earlier plan.
+    """
+    snapshot = sources.snapshot(target)
+    versions = {"target": digest_of(target), "repo_snapshot": digest_of(snapshot)}
+    sent_back = sources.sent_back(target, snapshot)
+    return {**versions, PLAN: digest_of(sent_back)} if sent_back else versions
 
 
 def read_made(

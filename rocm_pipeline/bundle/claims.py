@@ -4,6 +4,7 @@ Absent, unchecked and reproduced are different states: a row cannot say "reprodu
 was found, nor "cannot be checked here" without a reason.
 """
 
+import hashlib
 from enum import Enum
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -95,6 +96,10 @@ class Reproduction(_Frozen):
     """Hash of the bundle's SHA256SUMS."""
     here: Environment
     rows: tuple[Row, ...] = Field(min_length=1)
+
+    @property
+    def id(self) -> str:
+        return "repro-" + hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     @property
     def broken(self) -> tuple[Row, ...]:

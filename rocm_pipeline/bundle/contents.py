@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from rocm_pipeline.agents.outcome import document_id
 from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.bundle.environment import Environment
 from rocm_pipeline.bundle.failing import check_arrays
@@ -106,8 +107,15 @@ class Bundle:
     @property
     def evidence_ids(self) -> frozenset[str]:
         """What a review of this kernel may cite."""
-        own = {self.evidence.id, self.baseline_evidence.id}
-        return frozenset(own | ({self.operator_evidence.id} if self.operator_evidence else set()))
+        records = (
+            self.evidence,
+            self.baseline_evidence,
+            self.operator_evidence,
+            self.reproduction,
+            *(review for review in self.reviews if review.kind == "cross"),
+        )
+        known = {record.id for record in records if record is not None}
+        return frozenset(known | ({document_id(self.document)} if self.document else set()))
 
     @property
     def manifest(self) -> Manifest:

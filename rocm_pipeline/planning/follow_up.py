@@ -2,18 +2,14 @@
 
 The follow-up is a plan of its own, made from the plan that led to the kernel: the count of returns
 is in the ids of its tasks, and its planner names the plan before it. So nothing is rewritten, and
-whoever plans next finds where work stands (`continued`).
+whoever plans next finds where work stands (`planning/returned.py`).
 """
 
 import re
 from collections.abc import Iterable
 
-from sqlalchemy import select
-
 from rocm_pipeline.planning.plan import Plan, Role, Task, Work
 from rocm_pipeline.planning.review import Heading, Review, ReviewFinding, Verdict
-from rocm_pipeline.records.records import Records
-from rocm_pipeline.records.schema import PlanRow
 
 MAX_RETURNS = 2
 """How often a target's work goes back; then the verdict stands and a person decides."""
@@ -57,6 +53,12 @@ def returned(plan: Plan) -> int:
     """Return how often work of this plan has gone back already."""
     numbers = (_CHANGES.fullmatch(task.id) for task in plan.tasks)
     return max((int(found["number"]) for found in numbers if found), default=0)
+
+
+def asked_tasks(plan: Plan) -> tuple[Task, ...]:
+    """Return the tasks of the last return; none for a planner's own plan."""
+    ending = f"_changes_{returned(plan)}"
+    return tuple(task for task in plan.tasks if task.id.endswith(ending))
 
 
 def returned_kernels(plan: Plan) -> frozenset[str]:
@@ -122,39 +124,18 @@ def amended(plan: Plan, review: Review, author_task: str = "") -> Plan:
     return Plan(
         target=plan.target,
         commit=plan.commit,
-        planner=_planner_after(plan),
+        planner=planner_after(plan),
         tasks=tuple(_after(task, renamed, {t.id for t in kept}) for task in kept),
     )
 
 
-def continued(records: Records, plan: Plan) -> Plan:
-    """Return the last plan that reviews made of `plan`; `plan` itself where none did."""
-    query = (
-        select(PlanRow)
-        .where(PlanRow.target == plan.target, PlanRow.commit == plan.commit)
-        .order_by(PlanRow.created_at.desc())
-    )
-    with records.database.reading() as session:
-        rows = list(session.scalars(query))
-    for _ in range(MAX_RETURNS):
-        following = next((row for row in rows if row.planner == _planner_after(plan)), None)
-        if following is None:
-            break
-        plan = Plan.model_validate_json(records.store.get(following.json_sha256))
-    return plan
+def plan_before(planner: str) -> str:
+    """Return the id of the plan that a review asked to change; nothing for a planner's own."""
+    return planner.rpartition(_ASKED)[2] if _ASKED in planner else ""
 
 
-def returns(records: Records, target: str) -> tuple[str, ...]:
-    """Return the ids of all plans that reviews made for `target`, in the order of their making.
-
-    It changes exactly when work goes back: planning is stale then.
-    """
-    query = select(PlanRow).where(PlanRow.target == target).order_by(PlanRow.created_at)
-    with records.database.reading() as session:
-        return tuple(row.plan_id for row in session.scalars(query) if _ASKED in row.planner)
-
-
-def _planner_after(plan: Plan) -> str:
+def planner_after(plan: Plan) -> str:
+    """Return the planner of the plan that a review makes of `plan`."""
     return f"{plan.planner}{_ASKED}{plan.id}"
 
 

@@ -1,6 +1,7 @@
 """The HTML report: one page a target, and an index of them all."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -17,12 +18,15 @@ from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.benchmark import Benchmark
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.ranking import mean_speedup
+from rocm_pipeline.planning.follow_up import MAX_RETURNS, returned, subject_of
 from rocm_pipeline.planning.plan import Plan
-from rocm_pipeline.planning.review import Review
+from rocm_pipeline.planning.planted.measure import Measurement, table
+from rocm_pipeline.planning.review import Review, Verdict
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.records.files import Files
 from rocm_pipeline.reporting import tables
 from rocm_pipeline.reporting.figures import progress_figure, speedup_figure
+from rocm_pipeline.reporting.tables import markdown_table
 from rocm_pipeline.targets.spec import Target
 
 INDEX = "index.html"
@@ -55,6 +59,18 @@ class Summary(BaseModel):
     """Empty, like the commit, in a summary that an older version wrote."""
     commit: str = ""
     """The commit that `branch` was left at; empty where nothing was proposed."""
+    times_sent_back: int = 0
+    """How often a final review asked for changes that were then made."""
+
+    @property
+    def review_words(self) -> str:
+        """Return the verdict, who gave it, and what it came after."""
+        words = f"{self.verdict} by {self.reviewer}"
+        if not self.times_sent_back:
+            return words
+        words += f", sent back {_times(self.times_sent_back)}"
+        stands = self.verdict == Verdict.CHANGES.value and self.times_sent_back >= MAX_RETURNS
+        return f"{words}: not accepted" if stands else words
 
 
 @dataclass(frozen=True)
@@ -96,11 +112,15 @@ def summarise(inputs: ReportInputs) -> Summary:
         branch=inputs.pull_request.branch,
         evidence=evidence.id,
         commit=inputs.pull_request.commit or "",
+        times_sent_back=returned(inputs.plan),
     )
 
 
-def write_page(folder: Path, inputs: ReportInputs) -> Path:
-    """Write the target's page, its summary and a new index; return the page's path."""
+def write_page(folder: Path, inputs: ReportInputs, measured: Sequence[Measurement] = ()) -> Path:
+    """Write the target's page, its summary and a new index; return the page's path.
+
+    `measured` says how good the reviewers are; see `rocm_pipeline.planning.planted`.
+    """
     summary = summarise(inputs)
     page = folder / f"{inputs.target.name}.html"
     text = _template("target.html.j2").render(
@@ -118,20 +138,24 @@ def write_page(folder: Path, inputs: ReportInputs) -> Path:
         examples=_markdown(tables.examples_table(inputs.document.examples)),
         pull_request=_markdown(inputs.pull_request.body),
         analysis=_markdown(inputs.benchmark.analysis),
+        asked=_asked(inputs.plan),
     )
     files = Files(str(folder))
     _write_plotly(files)
     files.write(f"{inputs.target.name}.json", summary.model_dump_json(indent=1).encode())
     files.write(page.name, text.encode())
-    write_index(folder)
+    write_index(folder, measured)
     return page
 
 
-def write_index(folder: Path) -> Path:
-    """Write the index over all summaries in `folder`."""
+def write_index(folder: Path, measured: Sequence[Measurement] = ()) -> Path:
+    """Write the index over all summaries in `folder`, with what was measured of reviewers."""
     summaries = read_summaries(folder)
     rows = [(summary, _speedup_words(summary)) for summary in summaries]
-    text = _template("index.html.j2").render(rows=rows)
+    text = _template("index.html.j2").render(
+        rows=rows,
+        reviewers=_markdown(markdown_table(*table(measured))) if measured else "",
+    )
     Files(str(folder)).write(INDEX, text.encode())
     return folder / INDEX
 
@@ -172,6 +196,16 @@ def _template(name: str) -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     source = files("rocm_pipeline.reporting") / "templates" / name
     return environment.from_string(source.read_text(encoding="utf-8"))
+
+
+def _asked(plan: Plan) -> list[str]:
+    """Return the tasks that reviews made in the plan, each with the kernel that was reviewed."""
+    found = [(task.id, subject) for task in plan.tasks if (subject := subject_of(task))]
+    return [f"{task} on {subject}" for task, subject in found]
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _speedup_words(summary: Summary) -> str:

@@ -65,7 +65,8 @@ def _operator(operator: OperatorEvidence) -> str:
 
 
 def _review(review: Review) -> str:
-    lines = [f"**{review.kind} review** by `{review.reviewer}`: **{review.verdict.value}**"]
+    alone = f" (no model judged: {review.unasked})" if review.unasked else ""
+    lines = [f"**{review.kind} review** by `{review.reviewer}`: **{review.verdict.value}**{alone}"]
     lines += [
         f"- {f.severity} ({f.heading.value}): {f.message} (`{f.cites}`)" for f in review.findings
     ]

@@ -10,6 +10,7 @@ import dagster as dg
 from rocm_pipeline.agents.outcome import ChosenKernel
 from rocm_pipeline.agents.workshop import Workshop
 from rocm_pipeline.home import Home
+from rocm_pipeline.planning.planted.measure import latest
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.publishing.pull_request import Proposal, proposal_files, propose
 from rocm_pipeline.records.lineage import lineage, render
@@ -68,7 +69,9 @@ class HomeReporting:
     def page(self, inputs: ReportInputs) -> Path:
         # Each page also renews the index over all of them.
         with locked(self._home.path / "reports.lock"):
-            page = write_page(self._home.reports, inputs)
+            with _records(self._home) as records:
+                measured = latest(records)
+            page = write_page(self._home.reports, inputs, measured)
             self._note(page, inputs)
         return page
 

@@ -1,6 +1,6 @@
 """What the assets need, as they see it; tests hand in other implementations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,8 +22,8 @@ from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
-from rocm_pipeline.planning.claude.packet import OperatorUnderReview
-from rocm_pipeline.planning.claude.planner import Planned
+from rocm_pipeline.planning.claude.packet import Submission
+from rocm_pipeline.planning.claude.planner import Planned, PlanRequest
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review
@@ -60,6 +60,13 @@ class Sources(Protocol):
         """Return the last commits that touched the snapshot's files, newest first."""
         ...
 
+    def sent_back(self, target: Target, snapshot: RepoSnapshot) -> Plan | None:
+        """Return the plan with the changes that the last final review asked for.
+
+        None where it asked for none, and once a review of what came of them was made.
+        """
+        ...
+
 
 class History(Protocol):
     """The commits of the configured repository; see `rocm_pipeline.publishing.repository`."""
@@ -84,6 +91,9 @@ class Workshop(Protocol):
         snapshot: RepoSnapshot,
         history: Sequence[Commit] = (),
         run_id: str | None = None,
+        *,
+        beside: Callable[[], Sequence[PlanRequest]] = tuple,
+        may_wait: bool = False,
     ) -> Planned: ...
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite: ...
@@ -101,7 +111,9 @@ class Workshop(Protocol):
         run_id: str | None = None,
     ) -> KernelOutcome: ...
 
-    def choose(self, candidates: CandidateSet) -> ChosenKernel: ...
+    def choose(
+        self, candidates: CandidateSet, returned_kernels: Collection[str] = frozenset()
+    ) -> ChosenKernel: ...
 
     @property
     def rounds(self) -> int: ...
@@ -130,12 +142,16 @@ class Workshop(Protocol):
 
     def final_review(
         self,
-        target: Target,
-        kernel: ChosenKernel,
-        operator: OperatorUnderReview,
-        cross: Review,
+        submission: Submission,
         run_id: str | None = None,
+        *,
+        beside: Sequence[Submission] = (),
+        may_wait: bool = False,
     ) -> Review: ...
+
+    def send_back(self, plan: Plan, review: Review, kernel: ChosenKernel) -> Plan:
+        """Keep the plan that a final review asks for; `plan` where nothing goes back."""
+        ...
 
 
 class Integration(Protocol):

@@ -4,9 +4,12 @@ from pathlib import Path
 
 from rocm_pipeline.home import Home
 from rocm_pipeline.planning.history import Commit
+from rocm_pipeline.planning.plan import Plan
+from rocm_pipeline.planning.returned import open_follow_up
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing import repository
 from rocm_pipeline.publishing.example import ensure_example
+from rocm_pipeline.records.records import Records
 from rocm_pipeline.resources.locks import locked
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
@@ -30,6 +33,15 @@ class HomeSources:
 
     def history(self, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
         return repository.history(configured_repository(self._home), snapshot)
+
+    def sent_back(self, target: Target, snapshot: RepoSnapshot) -> Plan | None:
+        if not self._home.path.exists():
+            return None
+        records = Records.open(self._home.records_url, str(self._home.store))
+        try:
+            return open_follow_up(records, target, snapshot.commit)
+        finally:
+            records.close()
 
 
 class HomeHistory:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from rocm_pipeline.agents.outcome import (
     CandidateSet,
     ChosenKernel,
+    Document,
     KernelOutcome,
     TestSuite,
 )
@@ -14,16 +15,16 @@ from rocm_pipeline.agents.workshop import Workshop as RealWorkshop
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
-from rocm_pipeline.planning.claude.packet import CheckFact, OperatorUnderReview
 from rocm_pipeline.planning.coordinator import ReviewKind
+from rocm_pipeline.planning.follow_up import returned_kernels
 from rocm_pipeline.planning.plan import Plan, Task, Work
 from rocm_pipeline.planning.review import Review
-from rocm_pipeline.planning.rule_reviewer import OperatorFacts
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.resources.operators import HomeIntegration
 from rocm_pipeline.resources.protocols import Integration, Sources, Workshop
 from rocm_pipeline.resources.rounds import document_rounds, operator_rounds
 from rocm_pipeline.resources.sources import HomeSources
+from rocm_pipeline.resources.submissions import submission
 from rocm_pipeline.targets.spec import Target
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class HomeTaskWork:
         if work is Work.KERNEL:
             suite = _suite(target, results)
             return self._workshop.develop(target, plan, task, suite, snapshot, lambda _: None)
-        kernel = self._chosen(target, results)
+        kernel = self._chosen(target, plan, results)
         if work is Work.INTEGRATION:
             return _last(operator_rounds(*self._parts, target, plan, task, kernel))
         if work is Work.PROFILING:
@@ -74,12 +75,17 @@ class HomeTaskWork:
 
     def review(self, plan: Plan, kind: ReviewKind, results: Mapping[str, object]) -> Review:
         target, _ = self._of(plan)
-        kernel = self._chosen(target, results)
+        kernel = self._chosen(target, plan, results)
         cross = self._workshop.cross_review(target, kernel)
         if kind == "cross":
             return cross
-        operator = under_review(_only(results, TorchOp))
-        return self._workshop.final_review(target, kernel, operator, cross)
+        made = _only(results, TorchOp)
+        document = next(iter(_all(results, Document)), None)
+        review = self._workshop.final_review(
+            submission(target, kernel, made, cross, document=document)
+        )
+        self._workshop.send_back(plan, review, kernel)
+        return review
 
     @property
     def _parts(self) -> tuple[Workshop, Integration]:
@@ -92,7 +98,7 @@ class HomeTaskWork:
             self._planned[plan.id] = (target, self._sources.snapshot(target))
         return self._planned[plan.id]
 
-    def _chosen(self, target: Target, results: Mapping[str, object]) -> ChosenKernel:
+    def _chosen(self, target: Target, plan: Plan, results: Mapping[str, object]) -> ChosenKernel:
         outcomes = tuple(_all(results, KernelOutcome))
         if not outcomes:
             raise _missing(KernelOutcome)
@@ -103,22 +109,9 @@ class HomeTaskWork:
                 baseline=baseline,
                 baseline_evidence=evidence,
                 outcomes=outcomes,
-            )
+            ),
+            returned_kernels(plan),
         )
-
-
-def under_review(made: TorchOp) -> OperatorUnderReview:
-    """Return what a final review needs to know of an operator."""
-    evidence = made.evidence
-    failed = next((r.message for r in evidence.checks if r.status is evidence.status), "")
-    facts = OperatorFacts(
-        status=evidence.status,
-        evidence_id=evidence.id,
-        message=failed,
-        could_not_run=evidence.could_not_run,
-    )
-    checks = (CheckFact(r.check.value, r.status.value, r.message) for r in evidence.checks)
-    return OperatorUnderReview(facts, made.operator.source, tuple(checks))
 
 
 def _suite(target: Target, results: Mapping[str, object]) -> TestSuite:

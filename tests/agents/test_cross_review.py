@@ -69,7 +69,9 @@ class Scene:
         stack.callback(self.records.close)
         self.script = Script(self._behave, models={AUTHOR: "a" * 64, OTHER: "b" * 64})
         url = stack.enter_context(serving(self.script))
-        self.fleet = Fleet((Host(name="alpha", url=url),), self.records.journal)
+        self.fleet = Fleet(
+            (Host(name="alpha", url=url),), self.records.journal, self.records.leases
+        )
 
     def _behave(self, wire: Reply, body: dict[str, Any]) -> None:
         if not self._texts:
@@ -172,7 +174,7 @@ def test_the_embedded_agent_does_not_pretend_to_review(
         stack.callback(records.close)
         server = stack.enter_context(EmbeddedServer())
         host = Host(name="embedded", url=server.url, models=(MODEL,))
-        reviewer = CrossReviewer(Fleet((host,), records.journal))
+        reviewer = CrossReviewer(Fleet((host,), records.journal, records.leases))
         assert reviewer.models(author) == ()
         found = reviewer.review(submitted(), author).review
         assert records.ledger.attempts() == []

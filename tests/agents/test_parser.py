@@ -239,6 +239,7 @@ def test_a_kernel_reply_becomes_a_candidate(target: Target) -> None:
     ("plan", "message"),
     [
         ("{'launches': []}", "launch_plan.json is not JSON"),
+        ('{"launches": [{"block": [WAVE, 1, 1]}]}', "(char 25), at 'WAVE, 1, 1]}]}"),
         (PLAN.replace("]}]}", "]}],}"), "no trailing commas"),
         ("[]", "launch_plan.json is not a launch plan: the whole file"),
         ('{"launches": []}', "launches: Tuple should have at least 1 item"),

@@ -1,5 +1,6 @@
 """The HIP subset that prompts promise is the one that the harness compiles and accepts."""
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from rocm_pipeline.lab.policy import check_source
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.planning.plan import Role
-from rocm_pipeline.targets.launch_plan import LaunchPlan
+from rocm_pipeline.targets.launch_plan import Launch, LaunchPlan, Workspace
 from rocm_pipeline.targets.spec import Target
 
 EVERYTHING = """
@@ -114,9 +115,21 @@ def test_every_function_that_the_prompt_names_is_in_that_source() -> None:
     assert sorted(word for word in words if word not in EVERYTHING) == []
 
 
-def test_the_launch_plan_shown_as_an_example_is_a_launch_plan() -> None:
+def test_the_form_of_a_launch_plan_names_every_field_and_no_other() -> None:
     prompt = system_prompt(Role.KERNEL_DEV)
-    example = re.search(r"A launch plan is JSON:\s+```json\n(.*?)```", prompt, re.DOTALL)
-    assert example is not None
-    plan = LaunchPlan.model_validate_json(example[1])
-    assert plan.workspace[0].name in plan.launches[0].args
+    form = re.search(r"A launch plan is JSON of this form.*?```json\n(.*?)```", prompt, re.DOTALL)
+    entry = re.search(r'`({"name": "partial".*?})`', prompt)
+    assert form is not None
+    assert entry is not None
+    plan = json.loads(form[1])
+    assert set(plan) == set(LaunchPlan.model_fields)
+    assert set(plan["launches"][0]) == set(Launch.model_fields)
+    Workspace.model_validate_json(entry[1])
+
+
+def test_the_form_of_a_launch_plan_is_none_that_a_target_accepts() -> None:
+    prompt = system_prompt(Role.KERNEL_DEV)
+    form = re.search(r"A launch plan is JSON of this form.*?```json\n(.*?)```", prompt, re.DOTALL)
+    assert form is not None
+    with pytest.raises(ValueError, match=r"expression|name"):
+        LaunchPlan.model_validate_json(form[1])

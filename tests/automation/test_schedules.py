@@ -7,6 +7,7 @@ from dagster import DefaultScheduleStatus, build_schedule_context, instance_for_
 
 from rocm_pipeline.automation.schedules import NIGHTLY_VARIABLE, nightly, nightly_cron
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.resources.asking import asking_of
 from tests.fakes.pipeline import FakeSources
 
 
@@ -31,6 +32,22 @@ def test_every_target_is_run_once_a_night() -> None:
         assert tick(1) == first
         assert not set(tick(2)) & set(first)
         assert set(instance.get_dynamic_partitions("target")) == {"row_softmax", "flash_attention"}
+
+
+def test_the_runs_of_a_night_may_wait_and_are_planned_together() -> None:
+    with instance_for_test() as instance:
+        context = build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2026, 3, 1, 2),
+            resources={"sources": FakeSources()},
+        )
+        runs = nightly(context)
+    assert isinstance(runs, list)
+    for run in runs:
+        asking = asking_of("run-1", run.tags)
+        assert asking.may_wait
+        assert asking.together == ("row_softmax", "flash_attention")
+        assert asking.reviewed_together == ()
 
 
 def test_it_is_at_two_in_the_morning_and_on() -> None:

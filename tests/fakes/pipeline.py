@@ -3,7 +3,7 @@
 # ruff: noqa: ARG002 - they take what the real ones take
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,13 +22,14 @@ from rocm_pipeline.agents.outcome import (
 )
 from rocm_pipeline.agents.workshop import DocumentDraft
 from rocm_pipeline.bundle.claims import Reproduction
+from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.planning.claude.opening import NoClaude
-from rocm_pipeline.planning.claude.packet import OperatorUnderReview
-from rocm_pipeline.planning.claude.planner import ClaudePlanner, Planned
+from rocm_pipeline.planning.claude.packet import Submission
+from rocm_pipeline.planning.claude.planner import ClaudePlanner, Planned, PlanRequest
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.planning.review import Review, Verdict
@@ -78,6 +79,9 @@ class FakeSources:
     def history(self, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
         return ()
 
+    def sent_back(self, target: Target, snapshot: RepoSnapshot) -> Plan | None:
+        return None
+
 
 @dataclass
 class FakeWorkshop:
@@ -94,6 +98,12 @@ class FakeWorkshop:
     """What the latest operator was asked to mend."""
     rejected_documents: tuple[Rejected, ...] = ()
     approves: bool = True
+    beside: dict[str, list[tuple[str, ...]]] = field(
+        default_factory=dict[str, list[tuple[str, ...]]]
+    )
+    """Which other targets each plan and each final review was asked beside, in order."""
+    fails_for: str = ""
+    """The target that cannot be planned."""
 
     def plan(
         self,
@@ -101,8 +111,14 @@ class FakeWorkshop:
         snapshot: RepoSnapshot,
         history: Sequence[Commit] = (),
         run_id: str | None = None,
+        *,
+        beside: Callable[[], Sequence[PlanRequest]] = tuple,
+        may_wait: bool = False,
     ) -> Planned:
         self.calls["plan"] += 1
+        self.beside.setdefault("plan", []).append(tuple(r.target.name for r in beside()))
+        if target.name == self.fails_for:
+            raise UserError("no plan", where=target.name, fix="Try again.")
         return ClaudePlanner(NoClaude()).plan(target, snapshot, history)
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
@@ -130,7 +146,9 @@ class FakeWorkshop:
         on_reply(found)
         return KernelOutcome(task_id=task.id, rounds=(found,))
 
-    def choose(self, candidates: CandidateSet) -> ChosenKernel:
+    def choose(
+        self, candidates: CandidateSet, returned_kernels: Collection[str] = frozenset()
+    ) -> ChosenKernel:
         best = candidates.passed[0]
         assert best.candidate is not None
         assert best.evidence is not None
@@ -177,15 +195,19 @@ class FakeWorkshop:
 
     def final_review(
         self,
-        target: Target,
-        kernel: ChosenKernel,
-        operator: OperatorUnderReview,
-        cross: Review,
+        submission: Submission,
         run_id: str | None = None,
+        *,
+        beside: Sequence[Submission] = (),
+        may_wait: bool = False,
     ) -> Review:
-        return self._review("final", kernel)
+        self.beside.setdefault("final", []).append(tuple(s.target.name for s in beside))
+        return self._review("final", submission)
 
-    def _review(self, kind: str, kernel: ChosenKernel) -> Review:
+    def send_back(self, plan: Plan, review: Review, kernel: ChosenKernel) -> Plan:
+        return plan
+
+    def _review(self, kind: str, kernel: ChosenKernel | Submission) -> Review:
         return Review.model_validate(
             {
                 "subject": kernel.candidate.id,

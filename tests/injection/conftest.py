@@ -40,7 +40,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     model = ObedientModel(trap.url)
     records = Records.open(home.records_url, str(home.store))
     with serving(Script(model)) as url:
-        fleet = Fleet((Host(name="obedient", url=url),), records.journal)
+        fleet = Fleet((Host(name="obedient", url=url),), records.journal, records.leases)
         fleet.survey(require=True)
         tasks = {t.role: t for t in reversed(make_plan(target, "c0ffee", ()).tasks)}
         parts = urlsplit(url)

@@ -9,15 +9,14 @@ import pytest
 from rocm_pipeline.planning.follow_up import (
     MAX_RETURNS,
     amended,
-    continued,
     returned,
     returned_kernels,
-    returns,
     role_of,
     subject_of,
     tasks,
 )
 from rocm_pipeline.planning.plan import Plan, Role, Work
+from rocm_pipeline.planning.returned import continued, save
 from rocm_pipeline.planning.review import Heading, Review, ReviewFinding, Verdict
 from rocm_pipeline.planning.rules import make_plan
 from rocm_pipeline.records.records import Records
@@ -127,34 +126,22 @@ def test_a_kernel_that_was_sent_back_is_not_to_be_chosen_again(plan: Plan) -> No
     assert returned_kernels(amended(plan, review(finding("kernel.hip:3")))) == {KERNEL}
 
 
-def saved(records: Records, plan: Plan) -> None:
-    records.save_plan(
-        plan.id,
-        target=plan.target,
-        commit=plan.commit,
-        planner=plan.planner,
-        document=plan.model_dump_json(),
-    )
-
-
 def test_who_plans_next_goes_on_where_reviews_left_off(plan: Plan, records: Records) -> None:
     asked = review(finding("kernel.hip:3"))
-    saved(records, plan)
+    save(records, plan)
     assert continued(records, plan) == plan
     first = amended(plan, asked)
-    saved(records, first)
+    save(records, first)
     assert continued(records, plan) == first
     second = amended(first, asked)
-    saved(records, second)
+    save(records, second)
     assert continued(records, plan) == second
     assert continued(records, second) == second
-    assert returns(records, plan.target) == (first.id, second.id)
-    assert returns(records, "another") == ()
 
 
 def test_changes_asked_at_another_commit_or_of_another_plan_are_not_taken_up(
     plan: Plan, records: Records
 ) -> None:
     other = make_plan(TARGET, "decade", ())
-    saved(records, amended(other, review(finding("kernel.hip:3"))))
+    save(records, amended(other, review(finding("kernel.hip:3"))))
     assert continued(records, plan) == plan

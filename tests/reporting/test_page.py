@@ -9,8 +9,11 @@ import pytest
 from plotly.offline import get_plotlyjs
 
 from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.planning.follow_up import amended
+from rocm_pipeline.planning.planted.measure import measure_rules
+from rocm_pipeline.planning.review import Heading, ReviewFinding, Verdict
 from rocm_pipeline.reporting.figures import progress_figure, speedup_figure
-from rocm_pipeline.reporting.page import PLOTLY, ReportInputs, read_summaries, write_page
+from rocm_pipeline.reporting.page import INDEX, PLOTLY, ReportInputs, read_summaries, write_page
 from rocm_pipeline.reporting.pull_request_body import render_body
 from rocm_pipeline.reporting.tables import mean_speedup, range_words, span_words
 from tests.fakes.values import some_examples
@@ -40,7 +43,10 @@ def test_whatever_a_page_refers_to_lies_beside_it(tmp_path: Path, inputs: Report
     for file in (page, tmp_path / "index.html"):
         links = LINK.findall(file.read_text())
         assert links
-        assert all((tmp_path / link).is_file() for link in links), links
+        for link in links:
+            name, _, place = link.partition("#")
+            assert (tmp_path / name).is_file(), links
+            assert not place or f'id="{place}"' in (tmp_path / name).read_text()
     assert PLOTLY in LINK.findall(page.read_text())
     assert "Plotly.newPlot" in page.read_text()
 
@@ -174,3 +180,47 @@ def test_a_range_is_written_as_its_ends_read(
 ) -> None:
     assert range_words(low, high) == factor
     assert span_words(low, high) == quantity
+
+
+def test_the_index_shows_how_good_the_reviewers_are(tmp_path: Path) -> None:
+    write_page(tmp_path, report_inputs())
+    assert "rocm-pipeline reviewers" in (tmp_path / INDEX).read_text()
+    write_page(tmp_path, report_inputs(), [measure_rules("final", now=1.0)])
+    index = (tmp_path / INDEX).read_text()
+    assert "4 of 18 (9% to 45%)" in index
+    assert "0 of 8 (0% to 32%)" in index
+    assert "Not measured" not in index
+
+
+def test_a_review_without_a_model_says_why(tmp_path: Path) -> None:
+    inputs = report_inputs()
+    alone = inputs.final.model_copy(update={"unasked": "Claude: over budget"})
+    page = write_page(tmp_path, replace(inputs, final=alone)).read_text()
+    assert "no model judged: Claude: over budget" in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "times", "words"),
+    [
+        (Verdict.APPROVE, 0, "approve by rules"),
+        (Verdict.APPROVE, 1, "approve by rules, sent back once"),
+        (Verdict.CHANGES, 0, "changes by rules"),
+        (Verdict.CHANGES, 2, "changes by rules, sent back twice: not accepted"),
+    ],
+)
+def test_the_table_says_how_often_work_went_back(
+    verdict: Verdict, times: int, words: str, tmp_path: Path
+) -> None:
+    inputs = report_inputs()
+    plan = inputs.plan
+    finding = ReviewFinding(
+        heading=Heading.SECURITY, severity="major", message="mend it", cites="kernel.hip:3"
+    )
+    asked = inputs.final.model_copy(update={"verdict": Verdict.CHANGES, "findings": (finding,)})
+    for _ in range(times):
+        plan = amended(plan, asked)
+    final = inputs.final.model_copy(update={"verdict": verdict})
+    page = write_page(tmp_path, replace(inputs, plan=plan, final=final)).read_text()
+    assert words in page
+    assert words in (tmp_path / INDEX).read_text()
+    assert ("_changes_1 on" in page) == (times > 0)

@@ -3,11 +3,13 @@
 from math import sqrt
 from statistics import geometric_mean, mode
 
+from rocm_pipeline.agents.brief import RoundFeedback
 from rocm_pipeline.agents.embedded.question import Question
 from rocm_pipeline.agents.reply import Reply, ReplyFile
 from rocm_pipeline.agents.roles import KERNEL_FILE, LAUNCH_PLAN_FILE
-from rocm_pipeline.agents.round_note import RoundNote
+from rocm_pipeline.agents.round_note import RoundNote, note_of
 from rocm_pipeline.agents.schedules import FAMILIES, Tried, propose, schedule_of
+from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.planning.plan import Task
 
 _DIRECTIONS = ("wide", "lean")
@@ -16,7 +18,8 @@ _DIRECTIONS = ("wide", "lean")
 def write_kernel(question: Question, seed: int) -> Reply:
     """Return a kernel that was not tried yet, or a reply without files that says why not."""
     target = question.target
-    history = [tried for note in question.feedback if (tried := _tried(note)) is not None]
+    notes = (*_reviewed(question), *question.feedback)
+    history = [tried for note in notes if (tried := _tried(note)) is not None]
     direction = _direction(question.task)
     proposal = propose(target, history, direction, seed)
     if proposal is None:
@@ -50,6 +53,16 @@ def _direction(task: Task) -> str:
     if last in _DIRECTIONS:
         return last
     return _DIRECTIONS[(int(task.agent_id.rsplit("_", 1)[1]) - 1) % len(_DIRECTIONS)]
+
+
+def _reviewed(question: Question) -> tuple[RoundNote, ...]:
+    """Return the kernel that a review asks to change, as if it were of an earlier round."""
+    if question.evidence is None:
+        return ()
+    candidate = Candidate(
+        target=question.target.name, source=question.kernel, launch_plan=question.launch_plan
+    )
+    return (note_of(RoundFeedback(round=1, candidate=candidate, evidence=question.evidence)),)
 
 
 def _tried(note: RoundNote) -> Tried | None:

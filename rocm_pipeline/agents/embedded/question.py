@@ -29,7 +29,7 @@ class Question:
 def read_question(prompt: str) -> Question | None:
     """Return the question that `prompt` asks, or None when it is not one of this project's."""
     blocks = read_blocks(prompt)
-    if not {"TASK", "TARGET", "REFERENCE", "BASELINE"} <= set(blocks):
+    if not {"TASK", "TARGET", "REFERENCE", "BASELINE", "BASELINE LAUNCH PLAN"} <= set(blocks):
         return None
     try:
         target = _target(blocks)
@@ -53,4 +53,5 @@ def _target(blocks: dict[str, str]) -> Target:
     data: dict[str, Any] = json.loads(blocks["TARGET"])
     data["reference"] = blocks["REFERENCE"]
     data["baseline"]["source"] = blocks["BASELINE"]
+    data["baseline"]["launch_plan"] = json.loads(blocks["BASELINE LAUNCH PLAN"])
     return Target.model_validate(data)

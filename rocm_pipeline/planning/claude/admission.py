@@ -19,10 +19,20 @@ class AnsweredError(Exception):
     """An equal call was answered while this one was prepared; the records have its answer."""
 
 
+class UnderWayError(UnansweredError):
+    """An equal call was made and has not ended; `attempt_id` is its attempt."""
+
+    def __init__(self, row: AttemptRow) -> None:
+        place = f"in batch {row.batch_id or '(being made)'}" if row.in_batch else "under way"
+        super().__init__(Reason.HELD, f"an equal call is {place}", attempt_id=row.attempt_id)
+        self.equal = row.attempt_id
+        self.in_batch = row.in_batch
+
+
 def admission(intent: Intent, settings: ClaudeSettings) -> Admission:
     """Return what `Journal.intent` asks: it raises where no call must be made.
 
-    HELD or OVER_BUDGET (`UnansweredError`), or `AnsweredError`.
+    OVER_BUDGET or HELD (`UnansweredError`, of it `UnderWayError`), or `AnsweredError`.
     """
 
     def admit(session: Session) -> None:
@@ -50,10 +60,7 @@ def _not_twice(equal: Sequence[AttemptRow], settings: ClaudeSettings) -> None:
         raise AnsweredError
     for row in equal:
         if row.status == Outcome.PENDING.value:
-            place = f"in batch {row.batch_id or '(being made)'}" if row.in_batch else "under way"
-            raise UnansweredError(
-                Reason.HELD, f"an equal call is {place}", attempt_id=row.attempt_id
-            )
+            raise UnderWayError(row)
         if row.usd_is_bound and settings.unknown is OnUnknown.HOLD:
             raise UnansweredError(
                 Reason.HELD,

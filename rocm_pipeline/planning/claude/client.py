@@ -12,13 +12,15 @@ import httpx2
 from anthropic.types import Message
 
 from rocm_pipeline.planning.claude import failures, wire
-from rocm_pipeline.planning.claude.admission import AnsweredError, admission
+from rocm_pipeline.planning.claude.admission import AnsweredError, UnderWayError, admission
 from rocm_pipeline.planning.claude.batches import Batches, Patience
 from rocm_pipeline.planning.claude.call import Answer, Call, Form, Reason, UnansweredError
 from rocm_pipeline.planning.claude.failures import Failure
 from rocm_pipeline.planning.claude.settings import DEFAULT_URL, ClaudeSettings, OnUnknown
 from rocm_pipeline.records.journal import Admission, Intent, Journal, Received
+from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
+from rocm_pipeline.records.schema import AttemptRow
 from rocm_pipeline.redaction.process import clean_text
 
 COUNT_SECONDS = 30.0
@@ -27,6 +29,8 @@ COUNT_MARGIN = 1.1
 """The server calls its own count an estimate."""
 _GIVE_UP_FACTOR = 6.0
 """After so many times `timeout_seconds` the journal takes a call for lost."""
+_EQUAL_PAUSE = 0.5
+"""Seconds between two looks at an equal call that somebody else has under way."""
 
 
 class AnthropicClaude:
@@ -50,7 +54,7 @@ class AnthropicClaude:
         self._prices = settings.price_table()
         self._url = url
         self._sleep = sleep
-        self._patience = patience
+        self._patience = patience or Patience(deadline=settings.batch_wait_seconds)
         # the journal owns retries, so that each has its row; spans would send what it does not know
         self._client = anthropic.Anthropic(
             api_key=key,
@@ -61,7 +65,10 @@ class AnthropicClaude:
         )
 
     def ask(self, call: Call[Form]) -> Answer[Form]:
-        """Return the answer, or raise `UnansweredError`. An equal call is answered from records."""
+        """Return the answer, or raise `UnansweredError`. An equal call is answered from records.
+
+        One that another step has under way is waited for; one in a batch is not.
+        """
         call = self._within_settings(call)
         body = wire.params(call, self._settings)
         if answer := self._recorded(call, body):
@@ -77,6 +84,14 @@ class AnthropicClaude:
                 if answer := self._recorded(call, body):
                     return answer
                 raise
+            except UnderWayError as under_way:
+                if under_way.in_batch or not self._has_ended(under_way.equal):
+                    raise
+                if answer := self._recorded(call, body):
+                    return answer
+                if attempt_no == self._settings.attempts:
+                    raise
+                continue
             if isinstance(ended, Received):
                 return wire.answer(call, ended, attempt.attempt_id, body["model"])
             pause = self._pause(ended)
@@ -88,10 +103,15 @@ class AnthropicClaude:
         raise AssertionError("at least one attempt is made")
 
     def ask_all(self, calls: Sequence[Call[Form]]) -> list[Answer[Form] | UnansweredError]:
-        """Answer calls that may wait: in a batch, or one by one where batches are turned off."""
+        """Answer calls that may wait: in a batch, or one by one where batches are turned off.
+
+        What ended meanwhile of earlier batches is written down first.
+        """
+        batches = self.batches()
+        batches.settle()
         if not self._settings.batch:
             return [self._asked(call) for call in calls]
-        return self.batches().ask_all([self._within_settings(call) for call in calls])
+        return batches.ask_all([self._within_settings(call) for call in calls])
 
     def batches(self) -> Batches:
         """Return what asks in batches; `settle` of it collects what ended meanwhile."""
@@ -123,6 +143,17 @@ class AnthropicClaude:
             return self.ask(call)
         except UnansweredError as unanswered:
             return unanswered
+
+    def _has_ended(self, attempt_id: str) -> bool:
+        """Wait for a call of somebody else; False when it takes longer than a call can."""
+        until = time.monotonic() + _GIVE_UP_FACTOR * self._settings.timeout_seconds
+        while time.monotonic() < until:
+            self._records.journal.recover()  # its process may end before it does
+            row = self._records.database.get(AttemptRow, attempt_id)
+            if row is None or row.status != Outcome.PENDING.value:
+                return True
+            self._sleep(_EQUAL_PAUSE)
+        return False
 
     def _recorded(self, call: Call[Form], body: dict[str, Any]) -> Answer[Form] | None:
         equal = self._intent(call, body, prompt_tokens=0)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rocm_pipeline.planning.claude.archive import Archive
+from rocm_pipeline.planning.claude.facts import case_line, tensor_lines, tolerances
 from rocm_pipeline.planning.claude.relevance import RankedFile, Why, ranked
 from rocm_pipeline.planning.claude.tokens import CHARACTERS_PER_TOKEN, about_tokens
 from rocm_pipeline.planning.history import Commit
@@ -119,13 +120,22 @@ def _facts(target: Target) -> dict[str, object]:
         exclude_defaults=True,
         exclude={
             "reference": True,
+            "reference_at": True,
+            "reference_docs": True,
             "watch": True,
+            "public_cases": True,
+            "emulation_operations": True,
             "baseline": {"source"},
             "pytorch": {"gradcheck"},
-            "tolerance": {dtype: {"calibration"} for dtype in target.tolerance},
         },
     )
-    return {**facts, "architectures": target.architectures}
+    return {
+        **facts,
+        "tensors": tensor_lines(target),
+        "timing_cases": [case_line(case) for case in target.timing_cases],
+        "tolerance": tolerances(target),
+        "architectures": target.architectures,
+    }
 
 
 def _described(commit: Commit) -> str:

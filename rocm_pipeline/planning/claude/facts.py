@@ -1,11 +1,15 @@
-"""Evidence as a reviewer reads it: counts, ranges and extremes, every one computed here."""
+"""Evidence as a reviewer reads it: counts, ranges and extremes, every one computed here.
 
-from collections.abc import Iterable
+Each fact stands once: which values a size may take is said beside those that were executed, and
+what is equal for several architectures is said for all of them together.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
 from rocm_pipeline.lab.architectures import architecture
-from rocm_pipeline.lab.evidence import CaseRecord, Evidence, Status
+from rocm_pipeline.lab.evidence import CaseRecord, Evidence, KernelResources, Status
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.spec import Case, Target
 
@@ -13,33 +17,48 @@ Object = dict[str, JsonValue]
 
 
 def target_facts(target: Target) -> Object:
-    """Return what a kernel of this target must do, in the target's own words."""
+    """Return what a kernel of this target must do, in the target's own words.
+
+    Which sizes may occur is among the evidence's facts.
+    """
     return {
         "name": target.name,
         "title": target.title,
         "equivalent": target.pytorch.equivalent,
-        "symbols": {
-            name: list(symbol.choices) if symbol.choices else f"{symbol.min} to {symbol.max}"
-            for name, symbol in target.symbols.items()
-        },
         "dtypes": {name: [d.value for d in values] for name, values in target.dtypes.items()},
-        "tensors": [
-            f"{spec.role.value} {name}: {spec.dtype} [{', '.join(map(str, spec.shape))}]"
-            for name, spec in target.tensors.items()
-        ],
+        "tensors": tensor_lines(target),
         "scalars": {name: list(scalar.values) for name, scalar in target.scalars.items()},
-        "input_scales": list(target.scales),
-        "tolerance": {
-            dtype.value: f"{t.absolute:g} + {t.relative:g} * |reference|"
-            for dtype, t in target.tolerance.items()
-        },
+        "tolerance": tolerances(target),
         "constraints": list(target.constraints),
-        "architectures": [
-            f"{name}: wave {facts.wave}, {facts.lds_per_block} B LDS a block"
+        "architectures": grouped(
+            (name, f"wave {facts.wave}, {facts.lds_per_block} B LDS a block")
             for name in target.architectures
             for facts in (architecture(name),)
-        ],
+        ),
     }
+
+
+def tensor_lines(target: Target) -> list[JsonValue]:
+    """Return a line for each tensor: its role, name, type and shape."""
+    return [
+        f"{spec.role.value} {name}: {spec.dtype} [{', '.join(map(str, spec.shape))}]"
+        for name, spec in target.tensors.items()
+    ]
+
+
+def tolerances(target: Target) -> Object:
+    """Return what an element may be off, by element type."""
+    return {
+        dtype.value: f"{t.absolute:g} + {t.relative:g} * |reference|"
+        for dtype, t in target.tolerance.items()
+    }
+
+
+def case_line(case: Case) -> str:
+    """Return sizes, scalars and types of a case on one line."""
+    values = {**case.symbols, **{name: f"{value:g}" for name, value in case.scalars.items()}}
+    types = {name: dtype.value for name, dtype in case.dtypes.items()}
+    return ", ".join(f"{name} {value}" for name, value in {**values, **types}.items())
 
 
 def evidence_facts(target: Target, plan: LaunchPlan, evidence: Evidence) -> Object:
@@ -49,22 +68,21 @@ def evidence_facts(target: Target, plan: LaunchPlan, evidence: Evidence) -> Obje
         "status": evidence.status.value,
         "tier": evidence.tier.label if evidence.tier is not None else "none",
         "measured_on": evidence.measured_on,
-        "source_sha256": evidence.identity.source_sha256,
-        "compiled_for": list(evidence.architectures_compiled),
+        "compiled_for": _compiled_for(target, evidence),
         "findings": [f"{f.status.value}: {f.message[:300]}" for f in evidence.findings[:12]],
         "executions": _executions(evidence.cases),
         "sizes": _sizes(target, evidence.cases),
         "launches": _launches(target, plan, evidence.cases),
-        "controls": [
-            f"{c.name}: {'rejected' if c.rejected else 'PASSED'}" for c in evidence.controls
-        ],
+        "controls": grouped(
+            (c.name, "rejected" if c.rejected else "PASSED") for c in evidence.controls
+        ),
         "resources": _resources(evidence),
-        "estimated_speedups": _grouped(
+        "estimated_speedups": grouped(
             (name, f"{min(s.low for s in of_one):.3g} to {max(s.high for s in of_one):.3g}")
             for name in dict.fromkeys(s.architecture for s in evidence.speedups)
             for of_one in ([s for s in evidence.speedups if s.architecture == name],)
         ),
-        "bottlenecks": _grouped(
+        "bottlenecks": grouped(
             (name, ", ".join(dict.fromkeys(e.bottleneck for e in of_one)))
             for name in dict.fromkeys(e.architecture for e in evidence.estimates)
             for of_one in ([e for e in evidence.estimates if e.architecture == name],)
@@ -72,7 +90,12 @@ def evidence_facts(target: Target, plan: LaunchPlan, evidence: Evidence) -> Obje
     }
 
 
-def _grouped(rows: Iterable[tuple[str, str]]) -> list[JsonValue]:
+def _compiled_for(target: Target, evidence: Evidence) -> JsonValue:
+    compiled = evidence.architectures_compiled
+    return "all of them" if set(compiled) == set(target.architectures) else list(compiled)
+
+
+def grouped(rows: Iterable[tuple[str, str]]) -> list[JsonValue]:
     """Say equal things once: `gfx90a, gfx942: 1.3 to 1.9`."""
     names: dict[str, list[str]] = {}
     for name, text in rows:
@@ -141,13 +164,26 @@ def _starts(target: Target, plan: LaunchPlan, cases: list[Case]) -> list[JsonVal
 
 
 def _resources(evidence: Evidence) -> list[JsonValue]:
-    return _grouped(
-        (
-            f"{record.architecture} {k.name}",
-            f"{k.vgprs} VGPRs, {k.lds_bytes} B static LDS, {k.scratch_bytes} B scratch, "
-            f"{k.vgpr_spills + k.sgpr_spills} spills, occupancy {k.occupancy:.2f} "
-            f"limited by {k.limited_by}",
-        )
+    """Return for each architecture the range over the kernels of one source."""
+    return grouped(
+        (record.architecture, _ranges(record.kernels))
         for record in evidence.compiles
-        for k in record.kernels
+        if record.kernels
     )
+
+
+def _ranges(kernels: Sequence[KernelResources]) -> str:
+    spills = [k.vgpr_spills + k.sgpr_spills for k in kernels]
+    occupancy = sorted(f"{k.occupancy:.2f}" for k in kernels)
+    limits = ", ".join(sorted({k.limited_by for k in kernels}))
+    return (
+        f"{_range(k.vgprs for k in kernels)} VGPRs, "
+        f"{_range(k.lds_bytes for k in kernels)} B static LDS, "
+        f"{_range(k.scratch_bytes for k in kernels)} B scratch, {_range(spills)} spills, "
+        f"occupancy {' to '.join(dict.fromkeys((occupancy[0], occupancy[-1])))} limited by {limits}"
+    )
+
+
+def _range(values: Iterable[int]) -> str:
+    found = sorted(values)
+    return " to ".join(dict.fromkeys((str(found[0]), str(found[-1]))))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rocm_pipeline.errors import one_line
 from rocm_pipeline.planning.acceptance import acceptance_for
@@ -37,21 +37,20 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class PlannedTask(BaseModel):
-    """One task. `architectures` and `speedup` are the aim of a kernel task; others leave them."""
+    """One task. What is mostly the same may be left out; role and order follow from `task_type`."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
-    role: Role
     task_type: TaskType
-    priority: Priority
     objective: str
-    constraints: list[str]
-    files: list[str]
-    depends_on: list[str]
-    estimated_hours: float
-    architectures: list[str]
-    speedup: float
+    priority: Priority = Priority.NORMAL
+    constraints: list[str] = Field(default_factory=list)
+    files: list[str] = Field(default_factory=list)
+    estimated_hours: float = 3.0
+    architectures: list[str] = Field(default_factory=list)
+    """Where a kernel task aims at its `speedup`; empty for all that the target names."""
+    speedup: float = 1.0
 
 
 class PlanForm(BaseModel):
@@ -78,20 +77,20 @@ def plan_of(form: PlanForm, target: Target, snapshot: RepoSnapshot, planner: str
     numbers: Counter[Role] = Counter()
     tasks: list[Task] = []
     try:
-        for planned in form.tasks:
-            numbers[planned.role] += 1
-            tasks.append(_task(planned, target, numbers[planned.role]))
+        for planned in sorted(form.tasks, key=lambda task: task.task_type.work.stage):
+            role = planned.task_type.work.role
+            numbers[role] += 1
+            tasks.append(_task(planned, target, f"{role.value}_{numbers[role]}", tasks))
         return Plan(target=target.name, commit=snapshot.commit, planner=planner, tasks=tuple(tasks))
     except ValidationError as error:
         raise InvalidPlanError([item["msg"] for item in error.errors()]) from error
 
 
-def _task(planned: PlannedTask, target: Target, number: int) -> Task:
+def _task(planned: PlannedTask, target: Target, agent: str, before: Sequence[Task]) -> Task:
     work = planned.task_type.work
-    is_kernel = work is Work.KERNEL
     return Task(
         id=planned.id,
-        agent_id=f"{planned.role.value}_{number}",
+        agent_id=agent,
         task_type=planned.task_type,
         priority=planned.priority,
         context=Context(
@@ -103,12 +102,22 @@ def _task(planned: PlannedTask, target: Target, number: int) -> Task:
         ),
         expected_output=work.expected_output,
         max_tokens=work.max_tokens,
-        depends_on=tuple(dict.fromkeys(planned.depends_on)),
+        depends_on=_awaited(work, before),
         estimated_hours=planned.estimated_hours,
         acceptance=acceptance_for(target, tuple(planned.architectures), planned.speedup)
-        if is_kernel
+        if work is Work.KERNEL
         else None,
     )
+
+
+def _awaited(work: Work, before: Sequence[Task]) -> tuple[str, ...]:
+    """Return the tasks of the last stage before that of `work`.
+
+    Which kernel is chosen shows only when all are judged, so that no other order is of use.
+    """
+    stages = {task.id: task.task_type.work.stage for task in before}
+    last = max((stage for stage in stages.values() if stage < work.stage), default=None)
+    return tuple(name for name, stage in stages.items() if stage == last)
 
 
 def _lines(texts: Sequence[str]) -> Iterator[str]:
@@ -121,16 +130,15 @@ def _problems(form: PlanForm, target: Target, snapshot: RepoSnapshot) -> Iterato
     for work, most in MAX_TASKS.items():
         if count[work] > most:
             yield f"{count[work]} {work.value} tasks; at most {most}"
-    works: dict[str, Work] = {}
+    ids: set[str] = set()
     for number, task in enumerate(form.tasks, start=1):
         where = f"task {number}"
         if not _ID.fullmatch(task.id):
             yield f"{where}: an id is 1 to 40 of a-z, 0-9 and _, and begins with a letter"
-        elif task.id in works:
+        elif task.id in ids:
             yield f"{where}: its id is that of an earlier task"
         yield from (f"{where}: {problem}" for problem in _of_task(task, target, snapshot))
-        yield from (f"{where}: {problem}" for problem in _order(task, works))
-        works[task.id] = task.task_type.work
+        ids.add(task.id)
     aims = Counter(
         one_line(task.objective, MAX_OBJECTIVE).casefold()
         for task in form.tasks
@@ -142,8 +150,6 @@ def _problems(form: PlanForm, target: Target, snapshot: RepoSnapshot) -> Iterato
 
 def _of_task(task: PlannedTask, target: Target, snapshot: RepoSnapshot) -> Iterator[str]:
     work = task.task_type.work
-    if task.role is not work.role:
-        yield f"a {task.task_type.value} task is for the role {work.role.value}"
     if not task.objective.strip():
         yield "it has no objective"
     if len(task.objective) > MAX_OBJECTIVE:
@@ -161,20 +167,9 @@ def _of_task(task: PlannedTask, target: Target, snapshot: RepoSnapshot) -> Itera
 
 
 def _aim(task: PlannedTask, target: Target) -> Iterator[str]:
-    if not task.architectures or not set(task.architectures) <= set(target.architectures):
+    if not set(task.architectures) <= set(target.architectures):
         yield f"architectures are some of: {', '.join(target.architectures)}"
     elif len(set(task.architectures)) < len(task.architectures):
         yield "an architecture is named twice"
     if not (isfinite(task.speedup) and 1 <= task.speedup <= MAX_SPEEDUP):
         yield f"speedup is a factor of 1 to {MAX_SPEEDUP:g}"
-
-
-def _order(task: PlannedTask, earlier: dict[str, Work]) -> Iterator[str]:
-    """A task waits for tasks above it whose stage is before its own; others run beside it."""
-    for name in task.depends_on:
-        if name not in earlier:
-            yield "depends_on may only name tasks that stand above it in the list"
-        elif earlier[name].stage >= task.task_type.work.stage:
-            yield (
-                f"a {task.task_type.work.value} task cannot wait for a {earlier[name].value} task"
-            )

@@ -14,11 +14,14 @@ from rocm_pipeline.planning.claude.call import Block
 from rocm_pipeline.planning.claude.form import (
     MAX_CONSTRAINT,
     MAX_CONSTRAINTS,
+    MAX_HOURS,
     MAX_OBJECTIVE,
     MAX_SPEEDUP,
     MAX_TASKS,
+    MIN_HOURS,
 )
 from rocm_pipeline.planning.plan import Work
+from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import ARCHITECTURES
 
 _COLUMNS = {
@@ -48,7 +51,6 @@ _COLUMNS = {
     "float16 operations at once in a lane": "fp16_per_lane",
     "float64 lanes a clock": "fp64_lanes_per_clock",
     "transcendental lanes a clock": "transcendental_lanes_per_clock",
-    "matrix float16 operations a clock (not reachable)": "matrix_fp16_flops_per_clock",
 }
 """Rows of the table of architectures: what each says, and the fact it shows."""
 
@@ -66,7 +68,9 @@ def knowledge() -> str:
     rows = [_row(label, field, known) for label, field in _COLUMNS.items()]
     full = tuple(str(a.vgprs_per_lane // a.max_waves_per_simd) for a in known)
     rows.append(_Row("registers for each wave when all are resident", full))
-    return _environment().get_template("knowledge.md").render(architectures=known, facts=rows)
+    template = _environment().get_template("knowledge.md")
+    suffixes = " ".join(dtype.suffix for dtype in DType)
+    return template.render(architectures=known, facts=rows, suffixes=suffixes)
 
 
 @cache
@@ -77,6 +81,8 @@ def planner_instructions() -> str:
         max_objective=MAX_OBJECTIVE,
         max_constraints=MAX_CONSTRAINTS,
         max_constraint=MAX_CONSTRAINT,
+        min_hours=f"{MIN_HOURS:g}",
+        max_hours=f"{MAX_HOURS:g}",
         max_speedup=f"{MAX_SPEEDUP:g}",
         max_testing=MAX_TASKS[Work.TESTING],
         max_kernel=MAX_TASKS[Work.KERNEL],

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.lab.source_tokens import without_comments
-from rocm_pipeline.planning.claude.facts import evidence_facts, target_facts
+from rocm_pipeline.planning.claude.facts import evidence_facts, grouped, target_facts
 from rocm_pipeline.planning.claude.prose import without_prose
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.planning.rule_reviewer import REVIEWER, OperatorFacts
@@ -52,15 +52,6 @@ class Facts:
     checks: tuple[CheckFact, ...] = ()
 
 
-@dataclass(frozen=True)
-class OperatorUnderReview:
-    """An operator package as a final review sees it."""
-
-    facts: OperatorFacts
-    source: str
-    checks: tuple[CheckFact, ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Submission:
     """A kernel and everything that a review of it is made from.
@@ -89,7 +80,9 @@ class ShownFile:
 
     @property
     def numbered(self) -> str:
-        return "\n".join(f"{n:4}| {line}".rstrip() for n, line in enumerate(self.lines, start=1))
+        """The lines with their numbers; blank ones, which nobody may cite, are left out."""
+        lines = enumerate(self.lines, start=1)
+        return "\n".join(f"{number}|{line}" for number, line in lines if line.strip())
 
 
 @dataclass(frozen=True)
@@ -201,12 +194,14 @@ def _facts(submission: Submission) -> dict[str, JsonValue]:
 
 
 def _checks(checks: tuple[CheckFact, ...]) -> list[JsonValue]:
-    fine = Status.PASSED.value
-    return [
-        f"{check.name}: {check.status}"
-        + (f", {check.message[:MAX_MESSAGE]}" if check.status != fine and check.message else "")
-        for check in checks
-    ]
+    """Return all checks by name, those that ended alike on one line with what they say."""
+    return grouped((check.name, _outcome(check)) for check in checks)
+
+
+def _outcome(check: CheckFact) -> str:
+    if check.status == Status.PASSED.value or not check.message:
+        return check.status
+    return f"{check.status}, {check.message[:MAX_MESSAGE]}"
 
 
 def _cross(review: Review) -> JsonValue:

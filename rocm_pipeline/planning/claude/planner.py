@@ -14,6 +14,7 @@ from rocm_pipeline.planning.claude.call import (
     Answer,
     Call,
     Claude,
+    Form,
     Purpose,
     Reason,
     UnansweredError,
@@ -21,7 +22,19 @@ from rocm_pipeline.planning.claude.call import (
 from rocm_pipeline.planning.claude.context import BUDGET, ChosenContext, choose
 from rocm_pipeline.planning.claude.form import InvalidPlanError, PlanForm, plan_of
 from rocm_pipeline.planning.claude.instructions import planner_system
+from rocm_pipeline.planning.claude.joint_plan import (
+    MOST_TARGETS,
+    joint_call,
+    joint_question,
+    part_of,
+)
 from rocm_pipeline.planning.claude.question import question
+from rocm_pipeline.planning.claude.shared import (
+    ASKED_ALONE_AFTER,
+    Questions,
+    SharedQuestion,
+    key_of,
+)
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.rules import PLANNER, make_plan
@@ -46,6 +59,8 @@ class How(str, Enum):
     CLAUDE = "Claude"
     REPAIRED = "Claude, after one repair"
     RULES = "rules"
+    REVIEW = "changes that a review asked for"
+    """Nobody planned anew: the last plan is gone on with."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +121,10 @@ class _Draft:
     context: ChosenContext
     call: Call[PlanForm]
 
+    @property
+    def key(self) -> str:
+        return key_of(self.call)
+
 
 Reply = Answer[PlanForm] | UnansweredError
 
@@ -141,11 +160,36 @@ class ClaudePlanner:
         )
         return self._planned(draft, self._ask(draft.call))
 
-    def plan_all(self, requests: Sequence[PlanRequest]) -> list[Planned]:
-        """Plan targets that may wait, in one batch and in their order; repairs are not batched."""
-        drafts = [self._draft(request) for request in requests]
-        replies = self._claude.ask_all([draft.call for draft in drafts])
-        return [self._planned(draft, reply) for draft, reply in zip(drafts, replies, strict=True)]
+    def plan_together(
+        self,
+        request: PlanRequest,
+        beside: Sequence[PlanRequest],
+        questions: Questions,
+        *,
+        may_wait: bool = False,
+    ) -> Planned:
+        """Plan one target by a question about it and those of `beside` not yet asked about.
+
+        Whoever plans one of these next finds the question, and its answer in the records. Where it
+        brings nothing for this target alone, the target is asked about by itself. With `may_wait`
+        the call is made at the price of a batch; repairs never wait.
+        """
+        draft = self._draft(request)
+        drafts = {each.key: each for each in (draft, *map(self._draft, beside))}
+        text = questions.question(
+            draft.key,
+            tuple(drafts),
+            lambda keys: _question([drafts[key] for key in keys[:MOST_TARGETS]]).kept,
+        )
+        asked = SharedQuestion.model_validate_json(text)
+        if not asked.is_shared:
+            return self._planned(draft, self._ask(draft.call, may_wait))
+        call = joint_call(asked, self._max_tokens, request.run_id)
+        first = part_of(self._ask(call, may_wait), request.target.name)
+        if not isinstance(first, UnansweredError) or first.reason not in ASKED_ALONE_AFTER:
+            return self._planned(draft, first)
+        alone = self._planned(draft, self._ask(draft.call, may_wait))
+        return replace(alone, attempts=(*_attempts(first), *alone.attempts))
 
     def _draft(self, request: PlanRequest) -> _Draft:
         context = choose(
@@ -191,11 +235,22 @@ class ClaudePlanner:
         plan = plan.model_copy(update={"planner": f"{PLANNER} ({why.reason.value})"})
         return Planned(plan, How.RULES, why.reason, why.detail, problems, attempts, draft.context)
 
-    def _ask(self, call: Call[PlanForm]) -> Reply:
+    def _ask(self, call: Call[Form], may_wait: bool = False) -> Answer[Form] | UnansweredError:
+        if may_wait:
+            (answer,) = self._claude.ask_all([call])
+            return answer
         try:
             return self._claude.ask(call)
         except UnansweredError as error:
             return error
+
+
+def _question(drafts: Sequence[_Draft]) -> SharedQuestion:
+    if len(drafts) > 1:
+        return joint_question([(d.request.target.name, d.context.blocks) for d in drafts])
+    (draft,) = drafts
+    name = draft.request.target.name
+    return SharedQuestion(subjects=(name,), targets=(name,), prompt=draft.call.prompt)
 
 
 def _read(draft: _Draft, reply: Reply, mark: str = "") -> Plan | _Unusable:

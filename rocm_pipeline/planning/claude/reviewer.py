@@ -7,7 +7,7 @@ usable answer the rules' review stands, and says why.
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rocm_pipeline.planning import rule_reviewer
 from rocm_pipeline.planning.claude.call import (
@@ -31,6 +31,12 @@ from rocm_pipeline.planning.claude.review_prompt import (
     repair_request,
     review_instructions,
     review_request,
+)
+from rocm_pipeline.planning.claude.shared import (
+    ASKED_ALONE_AFTER,
+    Questions,
+    SharedQuestion,
+    key_of,
 )
 from rocm_pipeline.planning.review import Review, Verdict
 
@@ -88,19 +94,57 @@ class ClaudeReviewer:
         found: dict[int, Reviewed] = {}
         cases: list[_Case] = []
         for place, submission in enumerate(submissions):
-            rules = rules_review(submission)
-            packet = packet_of(submission)
-            if rules.verdict is not Verdict.APPROVE:
-                found[place] = Reviewed(rules)
-            elif packet.missing:
-                why = f"Claude: not asked, {'; '.join(packet.missing)}"
-                found[place] = Reviewed(by_rules_alone(rules, why))
+            sorted_out = _case(place, submission)
+            if isinstance(sorted_out, Reviewed):
+                found[place] = sorted_out
             else:
-                cases.append(_Case(place, rules, packet))
+                cases.append(sorted_out)
         groups = list(_groups(cases))
         for group, answer in zip(groups, self._answers(groups, may_wait), strict=True):
             found |= self._settled(group, answer)
         return [found[place] for place in range(len(submissions))]
+
+    def review_together(
+        self,
+        submission: Submission,
+        beside: Sequence[Submission],
+        questions: Questions,
+        *,
+        may_wait: bool = False,
+    ) -> Reviewed:
+        """Review one kernel by a question about it and those of `beside` not yet asked about.
+
+        Whoever reviews one of these next finds the question, and its answer in the records. Where
+        it brings nothing for this kernel alone, the kernel is asked about by itself.
+        """
+        own = _case(0, submission)
+        if isinstance(own, Reviewed):
+            return own
+        cases = {self._key(own): own}
+        for place, other in enumerate(beside, start=1):
+            case = _case(place, other)
+            if isinstance(case, _Case):
+                cases.setdefault(self._key(case), case)
+        text = questions.question(
+            self._key(own),
+            tuple(cases),
+            lambda keys: _question([cases[key] for key in keys]).kept,
+        )
+        asked = SharedQuestion.model_validate_json(text)
+        if asked.is_shared:
+            call = replace(self._call(Purpose.REVIEW, (own,), asked.prompt), targets=asked.targets)
+            answer = self._put(call, may_wait)
+            is_useless = isinstance(answer, UnansweredError) and answer.reason in ASKED_ALONE_AFTER
+            if not is_useless:
+                return self._settled((own,), answer)[own.place]
+        (answer,) = self._answers([(own,)], may_wait)
+        return self._settled((own,), answer)[own.place]
+
+    def _key(self, case: _Case) -> str:
+        return key_of(self._call(Purpose.REVIEW, (case,), review_request([case.packet])))
+
+    def _put(self, call: Call[Judgements], may_wait: bool) -> Answer[Judgements] | UnansweredError:
+        return self._claude.ask_all([call])[0] if may_wait else self._asked(call)
 
     def _answers(
         self, groups: Sequence[Sequence[_Case]], may_wait: bool
@@ -158,6 +202,29 @@ class ClaudeReviewer:
             run_id=self._run_id,
             round=round,
         )
+
+
+def _case(place: int, submission: Submission) -> _Case | Reviewed:
+    """Return what Claude is to be asked about a submission, or the review of rules alone."""
+    rules = rules_review(submission)
+    packet = packet_of(submission)
+    if rules.verdict is not Verdict.APPROVE:
+        return Reviewed(rules)
+    if packet.missing:
+        why = f"Claude: not asked, {'; '.join(packet.missing)}"
+        return Reviewed(by_rules_alone(rules, why))
+    return _Case(place, rules, packet)
+
+
+def _question(cases: Sequence[_Case]) -> SharedQuestion:
+    """Return the question about the first of `cases` and as many others as have room beside it."""
+    group = next(_groups(cases))
+    packets = [case.packet for case in group]
+    return SharedQuestion(
+        subjects=tuple(packet.kernel for packet in packets),
+        targets=tuple(dict.fromkeys(packet.target for packet in packets)),
+        prompt=review_request(packets),
+    )
 
 
 def rules_review(submission: Submission) -> Review:

@@ -77,6 +77,8 @@ class ClaudeSettings(_Frozen):
     budgets: Budgets
     batch: bool
     """Whether scheduled runs ask in batches, at half price."""
+    batch_wait_seconds: float = Field(default=4 * 3600.0, gt=0, le=25 * 3600)
+    """How long a scheduled run waits for a batch; then rules go on, and what comes is kept."""
     unknown: OnUnknown
     cache_ttl: CacheTtl
     attempts: int = Field(default=3, ge=1, le=10)

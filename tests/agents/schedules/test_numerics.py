@@ -9,10 +9,11 @@ from rocm_pipeline.agents.schedules.model import Schedule
 from rocm_pipeline.lab.cases import Trial
 from rocm_pipeline.lab.emulator import Emulator
 from rocm_pipeline.lab.evidence import Status
-from rocm_pipeline.lab.execution import CaseRunner, Wave
+from rocm_pipeline.lab.execution import CaseRunner
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import Case
+from rocm_pipeline.targets.subject import Wave
 from tests.agents.schedules.samples import builtin
 
 SINGLE, HALF = DType.FLOAT32, DType.FLOAT16

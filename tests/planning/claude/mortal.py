@@ -16,13 +16,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from rocm_pipeline.planning.claude import wire
-from rocm_pipeline.planning.claude.call import Answer, UnansweredError
+from rocm_pipeline.planning.claude.call import Answer, Claude, UnansweredError
 from rocm_pipeline.planning.claude.client import AnthropicClaude
 from rocm_pipeline.planning.claude.open_batches import OpenBatches
+from rocm_pipeline.planning.claude.planner import ClaudePlanner, Planned, PlanRequest
 from rocm_pipeline.planning.claude.settings import read_settings
 from rocm_pipeline.records.files import Files
 from rocm_pipeline.records.journal import Journal
+from rocm_pipeline.records.questions import QuestionBook
+from rocm_pipeline.records.records import Records
+from rocm_pipeline.targets import library
 from tests.planning.claude.batch_calls import QUICK, Echo, question, records_in
+from tests.planning.claude.scripted import the_snapshot, the_target
 from tests.standins.claude import KEY
 
 
@@ -31,8 +36,10 @@ class Order(BaseModel):
 
     url: str
     folder: Path
-    prompts: list[str]
+    prompts: list[str] = []
     in_batch: bool
+    plans: str | None = None
+    """A target to plan beside all others, as a scheduled run does, in place of prompts."""
     dies: str | None = None
 
     @property
@@ -65,9 +72,15 @@ BATCH_DEATHS: dict[str, tuple[object, str, str, int]] = {
 }
 
 
+QUESTION_DEATHS: dict[str, tuple[object, str, str, int]] = {
+    "before the question is kept": (QuestionBook, "question", "before", 1),
+    "after the question is kept": (QuestionBook, "question", "after", 1),
+}
+
+
 def die_at(point: str) -> None:
     """Make this process kill itself at a point."""
-    owner, name, side, at = {**DIRECT_DEATHS, **BATCH_DEATHS}[point]
+    owner, name, side, at = {**DIRECT_DEATHS, **BATCH_DEATHS, **QUESTION_DEATHS}[point]
     whole: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
@@ -89,11 +102,23 @@ def ask(order: Order) -> None:
     settings = read_settings().model_copy(update={"batch": order.in_batch})
     records = records_in(order.folder)
     claude = AnthropicClaude(records, settings, key=KEY, url=order.url, patience=QUICK)
-    came = claude.ask_all([question(prompt) for prompt in order.prompts])
-    words = {prompt: _words(one) for prompt, one in zip(order.prompts, came, strict=True)}
+    if order.plans is not None:
+        words = {order.plans: plan(claude, records, order.plans).words}
+    else:
+        came = claude.ask_all([question(prompt) for prompt in order.prompts])
+        words = {prompt: _words(one) for prompt, one in zip(order.prompts, came, strict=True)}
     order.result.write_text(json.dumps(words))
     claude.close()
     records.close()
+
+
+def plan(claude: Claude, records: Records, name: str) -> Planned:
+    """Plan a target beside all the others, in a batch."""
+    targets = [the_target(each) for each in library.builtin_names()]
+    requests = {target.name: PlanRequest(target, the_snapshot()) for target in targets}
+    book = QuestionBook(records.database, records.store)
+    planner = ClaudePlanner(claude)
+    return planner.plan_together(requests[name], list(requests.values()), book, may_wait=True)
 
 
 def _words(came: Answer[Echo] | UnansweredError) -> str:

@@ -1,18 +1,10 @@
 """Paid calls of processes that are killed at every named point and at random ones."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import threading
-from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
-
-import pytest
 
 from rocm_pipeline.planning.claude.call import Reason
 from rocm_pipeline.planning.claude.prices import Tokens
@@ -23,6 +15,7 @@ from rocm_pipeline.records.schema import AttemptRow
 from tests.conftest import RecordFigure
 from tests.planning.claude.batch_calls import echo, records_in
 from tests.planning.claude.mortal import BATCH_DEATHS, DIRECT_DEATHS, Order
+from tests.planning.claude.mortals import Mortals
 from tests.scale import scaled
 from tests.standins.claude import (
     Accepts,
@@ -49,67 +42,6 @@ CHARGED = "after the charge, before the answer"
 MIDWAY = "in the middle of the answer"
 ACCEPTED = "after the batch was accepted, before the answer"
 AT_RANDOM = "at random"
-
-
-class Mortals:
-    """Runs orders in processes of their own, one after the other, and kills them."""
-
-    def __init__(self, helper: "subprocess.Popen[str]") -> None:
-        self._helper = helper
-        self._pid = 0
-        self._is_known = threading.Event()
-        self.kills: Counter[str] = Counter()
-
-    def run(self, order: Order, *, lives: float | None = None) -> bool:
-        """Run an order; with `lives` it is killed after so many seconds. True: it got through."""
-        assert self._helper.stdin is not None
-        assert self._helper.stdout is not None
-        self._is_known.clear()
-        self._helper.stdin.write(order.model_dump_json() + "\n")
-        self._helper.stdin.flush()
-        self._pid = int(self._helper.stdout.readline())
-        self._is_known.set()
-        end = threading.Timer(lives, self.kill) if lives is not None else None
-        if end is not None:
-            end.start()
-        code = int(self._helper.stdout.readline())
-        if end is not None:
-            end.cancel()
-            end.join()
-        assert code in (0, -signal.SIGKILL)
-        return code == 0
-
-    def kill(self) -> None:
-        """Kill the process that runs."""
-        self._is_known.wait(10)
-        try:
-            os.kill(self._pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-
-@pytest.fixture(scope="module")
-def helper(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Generator["subprocess.Popen[str]", None, None]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.planning.claude.mortal"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process, serving(lambda request: Says(echo(request))) as server:
-        assert process.stdin is not None
-        folder = tmp_path_factory.mktemp("ready")
-        first = Order(url=server.url, folder=folder, prompts=["ready?"], in_batch=False)
-        process.stdin.write(first.model_dump_json() + "\n")
-        yield process
-        process.stdin.close()
-
-
-@pytest.fixture
-def mortals(helper: "subprocess.Popen[str]") -> Mortals:
-    return Mortals(helper)
 
 
 Arm = Callable[[str], str | None]
