@@ -16,12 +16,13 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.cases import Trial, draw_inputs, held_out_trials
 from rocm_pipeline.lab.controls import ROOM
-from rocm_pipeline.lab.execution import WAVES, CaseRunner, Wave
+from rocm_pipeline.lab.execution import CaseRunner
 from rocm_pipeline.lab.harness import Harness, harness_sha256
 from rocm_pipeline.lab.numerics import compare
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.targets.dtypes import DType
-from rocm_pipeline.targets.spec import Calibration, Role, Target, Tolerance
+from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.targets.subject import WAVES, Calibration, Role, Tolerance, Wave
 
 HOW = "the baseline on the emulator, and the reference in float32 rounded once"
 
@@ -66,7 +67,7 @@ def _in_float32(target: Target, trials: Sequence[Trial]) -> list[_Error]:
             tolerance = target.tolerance.get(tensor.dtype)
             if tensor.role is Role.INPUT or tolerance is None or tensor.dtype is DType.FLOAT64:
                 continue
-            given = narrow[tensor.name].astype(tensor.dtype.numpy)
+            given = tensor.dtype.pack(narrow[tensor.name])
             verdict = compare(tensor.name, given, expected[tensor.name], tensor.dtype, tolerance)
             ratio = verdict.worst_ratio
             errors.append(_Error(tensor.dtype, math.inf if ratio is None else ratio))

@@ -15,7 +15,7 @@ import numpy as np
 
 from rocm_pipeline.targets.dtypes import Array, DType
 from rocm_pipeline.targets.expressions import evaluate
-from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Symbol, Target
+from rocm_pipeline.targets.subject import BoundTensor, Case, Role, Subject, Symbol
 
 Origin = Literal["public", "held out", "agent", "repeat", "large", "timed"]
 
@@ -42,12 +42,12 @@ class Trial:
     seed: int
 
 
-def public_trials(target: Target, seed: int) -> list[Trial]:
+def public_trials(target: Subject, seed: int) -> list[Trial]:
     """Return the target's public cases, each with its own seed."""
     return [Trial(case, "public", seed + i) for i, case in enumerate(target.public_cases)]
 
 
-def held_out_trials(target: Target, seed: int) -> list[Trial]:
+def held_out_trials(target: Subject, seed: int) -> list[Trial]:
     """Draw held-out cases: every combination of element types and choices, awkward sizes.
 
     Combinations beyond `MAX_HELD_OUT` are sampled. Each case stays below the target's
@@ -69,7 +69,7 @@ def held_out_trials(target: Target, seed: int) -> list[Trial]:
     return trials
 
 
-def repeat_trial(target: Target, seed: int) -> Trial:
+def repeat_trial(target: Subject, seed: int) -> Trial:
     """Draw a small case, to be run again: in other order, at other addresses, after others."""
     rng = random.Random(f"repeat {seed}")
     dtypes, choices = rng.choice(_variants(target))
@@ -78,13 +78,16 @@ def repeat_trial(target: Target, seed: int) -> Trial:
     return Trial(case, "repeat", rng.getrandbits(63))
 
 
-def large_trials(target: Target, seed: int) -> list[Trial]:
+def large_trials(target: Subject, seed: int) -> list[Trial]:
     """Draw cases as large as the timed ones: in each symbol in turn, then between in all.
 
     A kernel that does something else above some size of one symbol, or above the public sizes of
     all, meets them. They may exceed `emulation_operations` (see `fits`).
     """
     rng = random.Random(f"large {seed}")
+    if not target.timing_cases:
+        own = target.own_large_cases(rng)
+        return [Trial(case, "large", rng.getrandbits(63)) for case in own]
     ranged = [name for name, symbol in target.symbols.items() if symbol.choices is None]
     cases = [_large_case(target, name, rng) for name in ranged]
     if ranged:
@@ -92,32 +95,37 @@ def large_trials(target: Target, seed: int) -> list[Trial]:
     return [Trial(case, "large", rng.getrandbits(63)) for case in cases]
 
 
-def timed_trials(target: Target, seed: int) -> list[Trial]:
+def timed_trials(target: Subject, seed: int) -> list[Trial]:
     """Return the timing cases, each with a new seed for its values."""
     rng = random.Random(f"timed {seed}")
     return [Trial(case, "timed", rng.getrandbits(63)) for case in target.timing_cases]
 
 
-def fits(target: Target, case: Case) -> bool:
+def fits(target: Subject, case: Case) -> bool:
     """Say whether a large case is small enough to be executed whole, of which there are several."""
     return target.work_of(case)[1] <= target.emulation_operations // _LARGE_SHARE
 
 
-def reduced(target: Target, trial: Trial) -> Trial:
+def reduced(target: Subject, trial: Trial) -> Trial:
     """Halve the largest sizes of a trial until it can be executed whole."""
     case = trial.case
     while not fits(target, case):
         sizes = {
             name: value
             for name, value in case.symbols.items()
-            if target.symbols[name].choices is None and value // 2 >= target.symbols[name].min
+            if target.symbols[name].choices is None
+            and value // 2 >= target.symbols[name].min
+            and target.admits(_resized(case, name, value // 2))
         }
         if not sizes:
             break
         largest = max(sizes, key=lambda name: sizes[name])
-        symbols = {**case.symbols, largest: sizes[largest] // 2}
-        case = case.model_copy(update={"symbols": symbols})
+        case = _resized(case, largest, sizes[largest] // 2)
     return replace(trial, case=case)
+
+
+def _resized(case: Case, name: str, value: int) -> Case:
+    return case.model_copy(update={"symbols": {**case.symbols, name: value}})
 
 
 def agent_trials(cases: Sequence[Case], seed: int) -> list[Trial]:
@@ -125,7 +133,7 @@ def agent_trials(cases: Sequence[Case], seed: int) -> list[Trial]:
     return [Trial(case, "agent", seed + i) for i, case in enumerate(cases)]
 
 
-def within_domain(target: Target, case: Case) -> str | None:
+def within_domain(target: Subject, case: Case) -> str | None:
     """Say why the harness cannot run `case` on `target`, or None when it can."""
     try:
         target.check_case(case, "case")
@@ -139,8 +147,11 @@ def within_domain(target: Target, case: Case) -> str | None:
     return None
 
 
-def draw_inputs(target: Target, case: Case, seed: int) -> dict[str, Array]:
+def draw_inputs(target: Subject, case: Case, seed: int) -> dict[str, Array]:
     """Return the input tensors of `case`, in their own element types."""
+    own = target.own_inputs(case, seed)
+    if own is not None:
+        return own
     rng = np.random.default_rng(seed)
     return {
         tensor.name: draw_tensor(target, tensor, case, rng)
@@ -149,7 +160,9 @@ def draw_inputs(target: Target, case: Case, seed: int) -> dict[str, Array]:
     }
 
 
-def draw_tensor(target: Target, tensor: BoundTensor, case: Case, rng: np.random.Generator) -> Array:
+def draw_tensor(
+    target: Subject, tensor: BoundTensor, case: Case, rng: np.random.Generator
+) -> Array:
     """Return values for one input, as the target says they are distributed."""
     spec = target.tensors[tensor.name]
     if spec.values == "integers":
@@ -160,7 +173,7 @@ def draw_tensor(target: Target, tensor: BoundTensor, case: Case, rng: np.random.
     draw = rng.standard_normal if spec.values == "normal" else rng.random
     drawn = draw(tensor.shape, dtype=wide)
     drawn *= case.scale
-    return drawn.astype(tensor.dtype.numpy, copy=False)
+    return tensor.dtype.pack(drawn)
 
 
 def poisoned(shape: Sequence[int], dtype: DType) -> Array:
@@ -169,7 +182,7 @@ def poisoned(shape: Sequence[int], dtype: DType) -> Array:
     return raw.view(dtype.numpy).reshape(tuple(shape))
 
 
-def scalar_values(target: Target, case: Case) -> dict[str, np.generic]:
+def scalar_values(target: Subject, case: Case) -> dict[str, np.generic]:
     """Return everything passed by value: symbols as int32, scalars in their own type."""
     values: dict[str, np.generic] = {k: np.int32(v) for k, v in case.symbols.items()}
     for name, value in case.scalars.items():
@@ -177,7 +190,7 @@ def scalar_values(target: Target, case: Case) -> dict[str, np.generic]:
     return values
 
 
-def _variants(target: Target) -> list[tuple[dict[str, DType], dict[str, int]]]:
+def _variants(target: Subject) -> list[tuple[dict[str, DType], dict[str, int]]]:
     listed = {name: s.choices for name, s in target.symbols.items() if s.choices is not None}
     return [
         (
@@ -189,43 +202,55 @@ def _variants(target: Target) -> list[tuple[dict[str, DType], dict[str, int]]]:
     ]
 
 
-def _smallest(target: Target, rng: random.Random) -> dict[str, int]:
+def _smallest(target: Subject, rng: random.Random) -> dict[str, int]:
     """One symbol at the smallest size it may have, zero where the target allows an empty tensor."""
     ranged = {name: s.min for name, s in target.symbols.items() if s.choices is None}
     return dict([rng.choice(list(ranged.items()))]) if ranged else {}
 
 
-def _least_operations(target: Target) -> int:
+def _least_operations(target: Subject) -> int:
     smallest = {name: min(s.choices or (s.min,)) for name, s in target.symbols.items()}
     case = target.public_cases[0].model_copy(update={"symbols": smallest})
     return target.work_of(case)[1] * _REPEAT_SHARE
 
 
 def _draw_case(
-    target: Target,
+    target: Subject,
     dtypes: dict[str, DType],
     fixed: dict[str, int],
     scale: float,
     rng: random.Random,
     budget: int,
 ) -> Case:
+    if target.only_given_sizes:
+        return _given_case(target, budget, rng)
     for attempt in range(_DRAWS):
-        symbols = {
+        drawn = {
             name: fixed[name] if name in fixed else _draw_size(symbol, attempt, rng)
             for name, symbol in target.symbols.items()
         }
+        symbols = target.settled(drawn)
         case = Case(
             symbols=symbols,
             dtypes=dtypes,
             scalars={name: rng.choice(s.values) for name, s in target.scalars.items()},
             scale=scale,
         )
-        if target.work_of(case)[1] <= budget:
+        if target.admits(case) and target.work_of(case)[1] <= budget:
             return case
+    if not target.timing_cases:
+        return _given_case(target, budget, rng)
     raise ValueError(f"target {target.name}: no case found within {budget} operations")
 
 
-def _large_case(target: Target, name: str, rng: random.Random) -> Case:
+def _given_case(target: Subject, budget: int, rng: random.Random) -> Case:
+    """One of the public cases, within the budget where one is; it will have values of its own."""
+    cases = sorted(target.public_cases, key=lambda case: target.work_of(case)[1])
+    within = [case for case in cases if target.work_of(case)[1] <= budget]
+    return rng.choice(within or cases[:1])
+
+
+def _large_case(target: Subject, name: str, rng: random.Random) -> Case:
     """A timed case with all but `name` made small, and `name` as timed or up to a quarter above."""
     timed = rng.choice(target.timing_cases)
     top = max(case.symbols[name] for case in target.timing_cases)
@@ -251,7 +276,7 @@ def _draw_small(symbol: Symbol, timed: int, most: int, rng: random.Random) -> in
     return rng.randint(low, max(low, min(most, timed)))
 
 
-def _between(target: Target, ranged: Sequence[str], rng: random.Random) -> Case:
+def _between(target: Subject, ranged: Sequence[str], rng: random.Random) -> Case:
     """A timed case with every size between the public and the timed ones, even by ratio."""
     timed = rng.choice(target.timing_cases)
     symbols = dict(timed.symbols)

@@ -16,7 +16,12 @@ from rocm_pipeline.lab.evidence import ControlRecord, Status
 from rocm_pipeline.lab.numerics import compare
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.targets.dtypes import Array, DType
-from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Target, Tolerance
+from rocm_pipeline.targets.subject import BoundTensor, Case, Role, Subject, Tolerance
+
+
+class ControlPassedError(UserError):
+    """A trivial kernel passes every case, so that a pass of another would say nothing."""
+
 
 LOW_PRECISION = "low precision"
 _LOW_BITS = 10
@@ -36,6 +41,8 @@ class _Question:
     tensors: tuple[BoundTensor, ...]
     """Outputs."""
     inputs: Mapping[str, Array]
+    values: Mapping[str, Array]
+    """The inputs as numbers."""
     expected: Mapping[str, Array]
     lowered: Mapping[str, Array]
     """The reference of inputs rounded to `_LOW_BITS`; empty where the control does not apply."""
@@ -58,6 +65,8 @@ class _Worst:
     status: Status
     ratio: float
     """Largest error over the tolerance; infinite when it could not be compared."""
+    is_the_answer: bool
+    """Whether it is the right answer itself, and not only within the tolerance of it."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class _Judged:
         return ControlRecord(name=self.name, rejected=rejected, status=status)
 
 
-def controls_of(target: Target) -> tuple[str, ...]:
+def controls_of(target: Subject) -> tuple[str, ...]:
     """Return the names of the controls that apply to `target`, in the order they run."""
     tensors = [t for case in _cases(target) for t in _outputs(target, case)]
     return tuple(
@@ -88,7 +97,19 @@ def controls_of(target: Target) -> tuple[str, ...]:
     )
 
 
-def run_controls(target: Target, reference: Reference, seed: int) -> tuple[ControlRecord, ...]:
+def required_controls(target: Subject, ran: Sequence[ControlRecord]) -> tuple[str, ...]:
+    """Return the names of the controls that evidence must show rejected, of those that `ran`.
+
+    Where the task may be trivial, a control that is the task itself is not among them.
+    """
+    names = controls_of(target)
+    if not target.may_be_trivial:
+        return names
+    judged = {control.name for control in ran}
+    return tuple(name for name in names if name in judged)
+
+
+def run_controls(target: Subject, reference: Reference, seed: int) -> tuple[ControlRecord, ...]:
     """Judge every control on the public cases.
 
     A control is rejected when, for each output and each of its element types, a case rejects it.
@@ -96,7 +117,7 @@ def run_controls(target: Target, reference: Reference, seed: int) -> tuple[Contr
     return tuple(judged.record for judged in _run(target, reference, seed))
 
 
-def require_sound(target: Target) -> None:
+def require_sound(target: Subject) -> None:
     """Refuse a target that cannot judge: a reference that fails, or a trivial kernel that passes.
 
     Takes milliseconds, so that it can be asked before anything is started.
@@ -107,7 +128,7 @@ def require_sound(target: Target) -> None:
     require_controls(target, run_controls(target, reference, seed=0))
 
 
-def require_controls(target: Target, controls: tuple[ControlRecord, ...]) -> None:
+def require_controls(target: Subject, controls: tuple[ControlRecord, ...]) -> None:
     """Refuse a target that a trivial kernel passes, and suggest a tolerance that rejects it.
 
     One that no control was run on is refused too: nothing shows that it rejects anything.
@@ -120,14 +141,14 @@ def require_controls(target: Target, controls: tuple[ControlRecord, ...]) -> Non
         )
     passed = [control.name for control in controls if not control.rejected]
     if passed:
-        raise UserError(
+        raise ControlPassedError(
             f"the control '{passed[0]}' passes every public case",
             where=f"tolerance of target {target.name}",
             fix=_suggestion(target, passed[0]),
         )
 
 
-def _controls(target: Target) -> dict[str, _Control]:
+def _controls(target: Subject) -> dict[str, _Control]:
     copies = {f"copy of {name}": _Control(_copy(name)) for name in target.inputs}
     # a kernel that reads no floating-point values may be exact in any type
     reads = any(
@@ -147,7 +168,7 @@ def _controls(target: Target) -> dict[str, _Control]:
     }
 
 
-def _cases(target: Target) -> tuple[Case, ...]:
+def _cases(target: Subject) -> tuple[Case, ...]:
     """The public cases, and one more for each combination of types that none of them has."""
     cases = list(target.public_cases)
     for case in target.kernel_variants():
@@ -156,44 +177,58 @@ def _cases(target: Target) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _outputs(target: Target, case: Case) -> tuple[BoundTensor, ...]:
+def _outputs(target: Subject, case: Case) -> tuple[BoundTensor, ...]:
     return tuple(t for t in target.tensors_for(case) if t.role is not Role.INPUT)
 
 
-def _run(target: Target, reference: Reference, seed: int) -> Iterator[_Judged]:
+def _run(target: Subject, reference: Reference, seed: int) -> Iterator[_Judged]:
     names = controls_of(target)
     questions = [
         _question(target, reference, case, seed, LOW_PRECISION in names) for case in _cases(target)
     ]
     controls = _controls(target)
     for name in names:
-        yield _judge(name, controls[name], target, questions)
+        judged = _judge(name, controls[name], target, questions)
+        if judged.worst or not target.may_be_trivial:
+            yield judged
 
 
 def _question(
-    target: Target, reference: Reference, case: Case, seed: int, with_lowered: bool
+    target: Subject, reference: Reference, case: Case, seed: int, with_lowered: bool
 ) -> _Question:
     inputs = draw_inputs(target, case, seed)
+    tensors = target.tensors_for(case)
     lowered: dict[str, Array] = {}
     if with_lowered:
         rounded = {
-            name: low_precision(array) if array.dtype.kind == "f" else array
-            for name, array in inputs.items()
+            tensor.name: low_precision(inputs[tensor.name])
+            if tensor.dtype in _WIDE
+            else inputs[tensor.name]
+            for tensor in tensors
+            if tensor.name in inputs
         }
         lowered = reference.outputs(case, rounded)
-    return _Question(case, _outputs(target, case), inputs, reference.outputs(case, inputs), lowered)
+    values = {t.name: t.dtype.unpack(inputs[t.name]) for t in tensors if t.name in inputs}
+    expected = reference.outputs(case, inputs)
+    return _Question(case, _outputs(target, case), inputs, values, expected, lowered)
 
 
-def _judge(name: str, control: _Control, target: Target, questions: Sequence[_Question]) -> _Judged:
+def _judge(
+    name: str, control: _Control, target: Subject, questions: Sequence[_Question]
+) -> _Judged:
     worst: dict[tuple[str, DType], _Worst] = {}
     for question in questions:
         for tensor in question.tensors:
             if control.applies(tensor):
-                found = _compare(control, tensor, question, target.tolerance.get(tensor.dtype))
+                tolerance = target.tolerance_for(question.case).get(tensor.dtype)
+                found = _compare(control, tensor, question, tolerance)
                 known = worst.get((tensor.name, tensor.dtype))
-                if known is None or found.ratio > known.ratio:
+                if known is None or found.ratio > known.ratio or known.is_the_answer:
                     worst[tensor.name, tensor.dtype] = found
-    return _Judged(name, tuple(worst.values()))
+    found = worst.values()
+    if target.may_be_trivial:
+        return _Judged(name, tuple(each for each in found if not each.is_the_answer))
+    return _Judged(name, tuple(found))
 
 
 def _compare(
@@ -205,15 +240,17 @@ def _compare(
     ratio = verdict.worst_ratio
     if ratio is None:
         ratio = float("inf")
-    return _Worst(tensor.name, tensor.dtype, status, ratio)
+    dtype = tensor.dtype
+    same = np.array_equal(dtype.unpack(given), dtype.unpack(dtype.pack(expected)))
+    return _Worst(tensor.name, dtype, status, ratio, same)
 
 
-def _suggestion(target: Target, control: str) -> str:
+def _suggestion(target: Subject, control: str) -> str:
     """Say which tolerance rejects `control` and leaves an honest kernel room, or what to change."""
     reference = Reference(target)
     judged = next(each for each in _run(target, reference, 0) if each.name == control)
     for passed in judged.passed:
-        tolerance = target.tolerance.get(passed.dtype)
+        tolerance = target.tolerance_for(target.public_cases[0]).get(passed.dtype)
         if tolerance is None:
             continue
         honest = _honest_ratio(target, passed.dtype, tolerance, reference)
@@ -232,7 +269,7 @@ def _suggestion(target: Target, control: str) -> str:
 
 
 def _honest_ratio(
-    target: Target, dtype: DType, tolerance: Tolerance, reference: Reference
+    target: Subject, dtype: DType, tolerance: Tolerance, reference: Reference
 ) -> float:
     """Return the error to grant an honest kernel, in units of the tolerance, on the public cases.
 
@@ -250,7 +287,7 @@ def _honest_ratio(
             if tensor.dtype is not dtype or tensor.name not in expected:
                 continue
             right = expected[tensor.name]
-            verdict = compare(tensor.name, right.astype(dtype.numpy), right, dtype, tolerance)
+            verdict = compare(tensor.name, dtype.pack(right), right, dtype, tolerance)
             worst = max(worst, verdict.worst_ratio or 0.0)
     return _ROUNDINGS * worst
 
@@ -267,16 +304,15 @@ def _row(tensor: BoundTensor) -> int:
 
 
 def _cast(values: Array, tensor: BoundTensor) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.resize(values, tensor.shape).astype(tensor.dtype.numpy)
+    return tensor.dtype.pack(np.resize(values, tensor.shape))
 
 
 def _constant(value: float) -> Callable[[BoundTensor, _Question], Array]:
-    return lambda tensor, _question: np.full(tensor.shape, value).astype(tensor.dtype.numpy)
+    return lambda tensor, _question: tensor.dtype.pack(np.full(tensor.shape, value))
 
 
 def _copy(name: str) -> Callable[[BoundTensor, _Question], Array]:
-    return lambda tensor, question: _cast(question.inputs[name].ravel(), tensor)
+    return lambda tensor, question: _cast(question.values[name].ravel(), tensor)
 
 
 def _no_op(tensor: BoundTensor, question: _Question) -> Array:
@@ -294,9 +330,9 @@ def _row_mean(tensor: BoundTensor, question: _Question) -> Array:
     if not expected.size:
         return _cast(np.zeros(1), tensor)
     mean = expected.mean(axis=-1, keepdims=True)
-    return np.broadcast_to(mean, tensor.shape).astype(tensor.dtype.numpy)
+    return tensor.dtype.pack(np.broadcast_to(mean, tensor.shape))
 
 
 def _low_precision(tensor: BoundTensor, question: _Question) -> Array:
     """What a kernel gives that computes in a type with float16's fraction."""
-    return low_precision(question.lowered[tensor.name]).astype(tensor.dtype.numpy)
+    return tensor.dtype.pack(low_precision(question.lowered[tensor.name]))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -13,10 +12,7 @@ from rocm_pipeline.lab.numerics import compare
 from rocm_pipeline.lab.reference import Places, Reference
 from rocm_pipeline.targets.dtypes import Array, DType
 from rocm_pipeline.targets.launch_plan import BoundPlan, LaunchPlan, LaunchPlanError
-from rocm_pipeline.targets.spec import Case, Role, Target
-
-Wave = Literal[32, 64]
-WAVES: tuple[Wave, ...] = (32, 64)
+from rocm_pipeline.targets.subject import Case, Role, Subject, Wave
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Judgement:
     """Elements that were compared."""
 
 
-def allocate(target: Target, plan: BoundPlan, case: Case, inputs: dict[str, Array]) -> Memory:
+def allocate(target: Subject, plan: BoundPlan, case: Case, inputs: dict[str, Array]) -> Memory:
     """Return inputs, outputs and workspace; what a kernel must write first is poisoned."""
     buffers = dict(inputs)
     uninitialised: list[str] = []
@@ -56,7 +52,7 @@ def allocate(target: Target, plan: BoundPlan, case: Case, inputs: dict[str, Arra
     return Memory(inputs, buffers, tuple(uninitialised))
 
 
-def read_only(target: Target) -> tuple[str, ...]:
+def read_only(target: Subject) -> tuple[str, ...]:
     """Return the tensors that no kernel may write."""
     return tuple(name for name, spec in target.tensors.items() if spec.role is Role.INPUT)
 
@@ -67,7 +63,7 @@ def run_conditions(seed: int, wave: int, reverse: bool) -> str:
 
 
 def judge_outputs(
-    target: Target,
+    target: Subject,
     case: Case,
     actual: Mapping[str, Array],
     expected: Mapping[str, Array],
@@ -87,7 +83,7 @@ def judge_outputs(
             actual[tensor.name],
             expected[tensor.name],
             tensor.dtype,
-            target.tolerance.get(tensor.dtype),
+            target.tolerance_for(case).get(tensor.dtype),
             places[tensor.name] if places else None,
         )
         if verdict.finding:
@@ -129,7 +125,7 @@ def input_findings(run: EmulatorRun) -> list[Finding]:
 class CaseRunner:
     """Judges one launch plan of one target, case by case; safe to call from several threads."""
 
-    def __init__(self, target: Target, plan: LaunchPlan, emulator: Emulator) -> None:
+    def __init__(self, target: Subject, plan: LaunchPlan, emulator: Emulator) -> None:
         self._target = target
         self._plan = plan
         self._emulator = emulator
@@ -161,7 +157,7 @@ class CaseRunner:
         expected = self._reference.outputs(case, inputs)
         found: dict[DType, float] = {}
         for tensor in self._target.tensors_for(case):
-            tolerance = self._target.tolerance.get(tensor.dtype)
+            tolerance = self._target.tolerance_for(case).get(tensor.dtype)
             if tensor.role is Role.INPUT or tolerance is None:
                 continue
             name = tensor.name
@@ -196,7 +192,7 @@ class CaseRunner:
         judgement = self._judge(case, values, first)
         again = self._judge(case, values[::-1], second)
         if not judgement.findings and not again.findings:
-            again = self._same_bits(build, again, first, second)
+            again = self._same_bits(build, case, again, first, second)
         return (
             case_record(trial, wave, False, judgement),
             case_record(trial, wave, True, again),
@@ -249,27 +245,34 @@ class CaseRunner:
         )
 
     def _same_bits(
-        self, build: EmulatorBuild, judgement: Judgement, first: EmulatorRun, second: EmulatorRun
+        self,
+        build: EmulatorBuild,
+        case: Case,
+        judgement: Judgement,
+        first: EmulatorRun,
+        second: EmulatorRun,
     ) -> Judgement:
         if any(site.kind is SiteKind.ATOMIC for site in build.sites):
             return judgement
+        types = {tensor.name: tensor.dtype for tensor in self._target.tensors_for(case)}
         forward = (first.outputs, *first.later_outputs)
         backward = (*second.later_outputs[::-1], second.outputs)
         findings = tuple(
             Finding(status=Status.NONDETERMINISTIC, message=message, buffer=name)
             for one, other in zip(forward, backward, strict=True)
             for name in self._target.outputs
-            if (message := _difference(name, one[name], other[name]))
+            if (message := _difference(name, types[name], one[name], other[name]))
         )
         return Judgement(findings[:1], judgement.largest, judgement.worst, judgement.elements)
 
 
-def _difference(name: str, one: Array, other: Array) -> str | None:
+def _difference(name: str, dtype: DType, one: Array, other: Array) -> str | None:
     bits = f"u{one.itemsize}"
     different = one.view(bits) != other.view(bits)
     if not different.any():
         return None
     first = tuple(int(i) for i in np.argwhere(different)[0])
+    one, other = dtype.unpack(one), dtype.unpack(other)
     return (
         f"equal inputs gave {name}{list(first)} = {one[first]:.9g} and {other[first]:.9g}: the "
         "answer depends on the order of blocks or lanes, on addresses, on what ran before, or "

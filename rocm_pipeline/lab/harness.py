@@ -24,7 +24,8 @@ from rocm_pipeline.lab.cases import (
     repeat_trial,
     timed_trials,
 )
-from rocm_pipeline.lab.controls import controls_of, require_controls, run_controls
+from rocm_pipeline.lab.controls import require_controls, required_controls, run_controls
+from rocm_pipeline.lab.diagnostics import Diagnosis
 from rocm_pipeline.lab.emulator import BuildFailed, Emulator, EmulatorBuild
 from rocm_pipeline.lab.evidence import (
     CaseRecord,
@@ -39,7 +40,7 @@ from rocm_pipeline.lab.evidence import (
     Status,
     Tier,
 )
-from rocm_pipeline.lab.execution import WAVES, CaseRunner, Wave
+from rocm_pipeline.lab.execution import CaseRunner
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import check_source
 from rocm_pipeline.lab.prediction import PredictionFailedError, predict
@@ -50,8 +51,11 @@ from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
-from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.targets.subject import Case, Subject, Wave
 from rocm_pipeline.versions import package_sha256
+
+MOST_WHOLE_OPERATIONS = 64_000_000
+"""Operations of a given case up to which it is executed whole, a few seconds' worth."""
 
 
 def harness_sha256() -> str:
@@ -94,7 +98,7 @@ class Harness:
         self._sandbox = sandbox
         self._workers = os.cpu_count() or 1
 
-    def identify(self, candidate: Candidate, target: Target) -> Identity:
+    def identify(self, candidate: Candidate, target: Subject) -> Identity:
         """Return the experiment that `judge` would be; equal identities need not run twice."""
         return Identity(
             target=target.name,
@@ -108,7 +112,7 @@ class Harness:
     def judge(
         self,
         candidate: Candidate,
-        target: Target,
+        target: Subject,
         *,
         agent_cases: Sequence[Case] = (),
         baseline: Evidence | None = None,
@@ -128,7 +132,7 @@ class Harness:
         if findings:
             return draft.stop(None, findings)
         # side by side, because the last compilations of either leave a core idle
-        with ThreadPoolExecutor(len(WAVES)) as pool:
+        with ThreadPoolExecutor(len(target.waves)) as pool:
             building = self._build(candidate, target, pool)
             compiles, _ = check(candidate, target, self.toolchain)
         draft = replace(draft, compiles=compiles)
@@ -136,28 +140,27 @@ class Harness:
         if failed:
             return draft.stop(Tier.T0, [_compile_finding(record) for record in failed])
         try:
-            builds: dict[Wave, EmulatorBuild] = {wave: building[wave].result() for wave in WAVES}
+            builds: dict[Wave, EmulatorBuild] = {w: done.result() for w, done in building.items()}
         except BuildFailed as error:
-            finding = Finding(status=Status.COMPILE_ERROR, message=f"emulator: {error.diagnostics}")
-            return draft.stop(Tier.T1, [finding])
+            return draft.stop(Tier.T1, [Diagnosis(error.diagnostics).finding("emulator")])
         # drawn now, when the candidate is fixed; recorded in the evidence so anyone can repeat it
         seed = secrets.randbits(62) if seed is None else seed
         return self._run(draft, candidate, target, builds, agent_cases, baseline, seed)
 
     def _build(
-        self, candidate: Candidate, target: Target, pool: Executor
+        self, candidate: Candidate, target: Subject, pool: Executor
     ) -> dict[Wave, "Future[EmulatorBuild]"]:
         kernels = target.kernel_names(candidate.launch_plan)
         return {
             wave: pool.submit(self.emulator.build, candidate.source, kernels, wave)
-            for wave in WAVES
+            for wave in target.waves
         }
 
     def _run(
         self,
         draft: _Draft,
         candidate: Candidate,
-        target: Target,
+        target: Subject,
         builds: dict[Wave, EmulatorBuild],
         agent_cases: Sequence[Case],
         baseline: Evidence | None,
@@ -172,7 +175,7 @@ class Harness:
             seed=seed,
             architectures=target.architectures,
             executions=sum(run.executions for run in (*whole, *samples)),
-            controls=controls_of(target),
+            controls=required_controls(target, controls),
             timing_cases=tuple(case.name for case in target.timing_cases),
         )
         draft = replace(draft, controls=controls, scope=scope)
@@ -210,7 +213,7 @@ class Harness:
     def _execute(
         self,
         candidate: Candidate,
-        target: Target,
+        target: Subject,
         builds: Mapping[Wave, EmulatorBuild],
         whole: Sequence["_WholeRun"],
         samples: Sequence["_SampleRuns"],
@@ -223,12 +226,17 @@ class Harness:
         """
         runner = CaseRunner(target, candidate.launch_plan, self.emulator)
         sampler = SampledRunner(target, candidate.launch_plan, self.emulator)
-        wrong = Event()
+        wrong, stuck = Event(), Event()
 
         def execute(run: _WholeRun) -> Sequence[CaseRecord]:
+            if stuck.is_set():
+                return []
             records = run.execute(runner, builds)
             if any(record.findings for record in records):
                 wrong.set()
+            # each of the others would take as long, and say the same
+            if any(record.status is Status.TIMEOUT for record in records):
+                stuck.set()
             return records
 
         def sample(run: _SampleRuns) -> Sequence[SampledRun]:
@@ -289,7 +297,7 @@ class _LargeTrials:
     sampled: tuple[Trial, ...]
 
 
-def _large_trials(target: Target, plan: LaunchPlan, seed: int) -> _LargeTrials:
+def _large_trials(target: Subject, plan: LaunchPlan, seed: int) -> _LargeTrials:
     trials = large_trials(target, seed)
     small = [fits(target, t.case) and _starts_few(target, plan, t.case) for t in trials]
     return _LargeTrials(
@@ -298,22 +306,29 @@ def _large_trials(target: Target, plan: LaunchPlan, seed: int) -> _LargeTrials:
     )
 
 
-def _starts_few(target: Target, plan: LaunchPlan, case: Case) -> bool:
+def _heavy(target: Subject, case: Case) -> bool:
+    """Whether a case that its author gave does too much for the emulator to execute it whole."""
+    return target.work_of(case)[1] > MOST_WHOLE_OPERATIONS
+
+
+def _starts_few(target: Subject, plan: LaunchPlan, case: Case) -> bool:
     """Whether a case starts few work-items; a plan without meaning is found by running it."""
     try:
-        return starts_few(target.bind(plan, case, max(WAVES)))
+        return starts_few(target.bind(plan, case, max(target.waves)))
     except (LaunchPlanError, ValueError):
         return True
 
 
 def _whole_runs(
-    target: Target, agent_cases: Sequence[Case], large: _LargeTrials, seed: int
+    target: Subject, agent_cases: Sequence[Case], large: _LargeTrials, seed: int
 ) -> list[_WholeRun]:
     """Public cases on both wave sizes, the others in turn; half of all in reverse lane order."""
+    waves = target.waves
     public = [
         _WholeRun(trial, wave, reverse=wave == 64)
         for trial in public_trials(target, seed)
-        for wave in WAVES
+        if not _heavy(target, trial.case)
+        for wave in target.waves
     ]
     others = [
         *held_out_trials(target, seed),
@@ -321,22 +336,30 @@ def _whole_runs(
         *large.whole,
     ]
     in_turn = [
-        _WholeRun(trial, WAVES[i % 2], reverse=i // 2 % 2 == 1) for i, trial in enumerate(others)
+        _WholeRun(trial, waves[i % len(waves)], reverse=i // 2 % 2 == 1)
+        for i, trial in enumerate(others)
     ]
     repeated = repeat_trial(target, seed)
-    return [*public, *in_turn, _WholeRun(repeated, WAVES[repeated.seed % 2], twice=True)]
+    return [*public, *in_turn, _WholeRun(repeated, waves[repeated.seed % len(waves)], twice=True)]
 
 
-def _sampled_runs(target: Target, large: _LargeTrials, seed: int) -> list[_SampleRuns]:
+def _sampled_runs(target: Subject, large: _LargeTrials, seed: int) -> list[_SampleRuns]:
     """Timing cases on both wave sizes, as the estimates need; other large ones on one of them."""
+    waves = target.waves
     return [
-        *(_SampleRuns(trial, WAVES) for trial in timed_trials(target, seed)),
-        *(_SampleRuns(trial, (WAVES[trial.seed % 2],)) for trial in large.sampled),
+        *(_SampleRuns(trial, waves) for trial in timed_trials(target, seed)),
+        *(
+            _SampleRuns(trial, waves)
+            for trial in public_trials(target, seed)
+            if _heavy(target, trial.case)
+        ),
+        *(_SampleRuns(trial, (waves[trial.seed % len(waves)],)) for trial in large.sampled),
     ]
 
 
 def _compile_finding(record: CompileRecord) -> Finding:
-    return Finding(status=record.status, message=f"{record.architecture}: {record.message}")
+    message = f"{record.architecture}: {record.message}"
+    return Finding(status=record.status, message=message, line=Diagnosis(record.message).line)
 
 
 def _distinct(findings: Sequence[Finding]) -> list[Finding]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.targets.dtypes import Array, DType
-from rocm_pipeline.targets.spec import Tolerance
+from rocm_pipeline.targets.subject import Tolerance
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def compare(
         return _compare_exact(name, actual, reference, places)
     if tolerance is None:
         raise ValueError(f"{name} is {dtype.value} and the target has no tolerance for it")
-    wide = actual.astype(np.float64)
+    wide = dtype.unpack(actual).astype(np.float64)
     unfinished = ~np.isfinite(wide)
     if unfinished.any():
         return _failed(Status.NONFINITE, name, _not_finite(name, wide, unfinished, places))

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
-from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.targets.subject import Case, Subject
 
 MAX_WORKSPACE_BYTES = 1 << 31
 _RESERVED_NAMES = ("hip", "__", "rocm_pipeline")
 """No kernel begins so, in whatever case: a source may build its kernels' names by `##`."""
 
 
-def check_plan(plan: LaunchPlan, target: Target) -> tuple[Finding, ...]:
+def check_plan(plan: LaunchPlan, target: Subject) -> tuple[Finding, ...]:
     """Return what is wrong with `plan`: names, outputs left out, empty grids, much workspace."""
     return tuple(
         Finding(status=Status.POLICY_VIOLATION, message=message)
@@ -19,7 +19,7 @@ def check_plan(plan: LaunchPlan, target: Target) -> tuple[Finding, ...]:
     )
 
 
-def _names(plan: LaunchPlan, target: Target) -> Iterator[str]:
+def _names(plan: LaunchPlan, target: Subject) -> Iterator[str]:
     for launch in plan.launches:
         if launch.kernel.lower().startswith(_RESERVED_NAMES):
             yield f"launch plan: kernel '{launch.kernel}': names like that belong to the harness"
@@ -39,7 +39,7 @@ def _names(plan: LaunchPlan, target: Target) -> Iterator[str]:
             yield f"launch plan: no launch takes the output '{name}', so nothing can write it"
 
 
-def _bindings(plan: LaunchPlan, target: Target) -> Iterator[str]:
+def _bindings(plan: LaunchPlan, target: Subject) -> Iterator[str]:
     cases: tuple[Case, ...] = (
         *target.kernel_variants(),
         *target.public_cases,

@@ -16,10 +16,13 @@ from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.lab.one_meaning import breaches
 from rocm_pipeline.lab.pasting import pastes, pasting
 from rocm_pipeline.lab.source_tokens import Token, directives, tokens
-from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.targets.subject import Subject
 
 MAX_SOURCE_BYTES = 200_000
-HEADERS = ("hip/hip_runtime.h", "hip/hip_fp16.h", "hip/hip_bf16.h", "hip/hip_bfloat16.h")
+HEADERS = (
+    *("hip/hip_runtime.h", "hip/hip_fp16.h", "hip/hip_bf16.h", "hip/hip_bfloat16.h"),
+    *("hip/hip_fp8.h", "hip/hip_cooperative_groups.h"),
+)
 
 _DIRECTIVES = {
     *("include", "define", "undef", "error", "warning", "pragma"),
@@ -59,7 +62,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "the code must be the same wherever it is compiled",
         ),
         (
-            rf"(?!({_OWN_NAMES})$)__\w+__|_(LP64|GNU_SOURCE|REENTRANT|OPENMP)|__CUDA\w*|__HIP\w*|__AMDGCN(?!_WAVE)\w*",
+            rf"(?!({_OWN_NAMES})$)__\w+__|_(LP64|GNU_SOURCE|REENTRANT|OPENMP)|__CUDA\w*|__HIP(?!_(MEMORY_SCOPE_|NOSAT|SATFINITE|E4M3|E5M2))\w*|__AMDGCN(?!_WAVE)\w*",
             "the code must not ask where it is compiled: the checks and the GPU see the same; "
             "use warpSize and __launch_bounds__ instead",
         ),
@@ -76,7 +79,7 @@ _WORDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
-def check_source(candidate: Candidate, target: Target) -> tuple[Finding, ...]:
+def check_source(candidate: Candidate, target: Subject) -> tuple[Finding, ...]:
     """Return the rules that the candidate's source breaks, with their lines; at most 50 findings.
 
     The launch plan must have passed `plan_check`.
@@ -98,6 +101,21 @@ def check_source(candidate: Candidate, target: Target) -> tuple[Finding, ...]:
         _kernels(stream, names),
     )
     return tuple(dict.fromkeys(islice(found, _MOST_FINDINGS)))
+
+
+def missing_kernels(source: str, kernels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the kernels whose names nowhere occur in `source`, nor can be pasted there."""
+    return _missing(tokens(source), kernels)
+
+
+def _missing(stream: tuple[Token, ...], kernels: tuple[str, ...]) -> tuple[str, ...]:
+    words = {token.text for token in stream if token.kind == "word"}
+    built_from = {head for _, head in pastes(stream)}
+    return tuple(
+        name
+        for name in kernels
+        if name not in words and not any(name.startswith(head) for head in built_from)
+    )
 
 
 def _finding(message: str, line: int | None = None, kernel: str | None = None) -> Finding:
@@ -171,13 +189,11 @@ def _words(stream: tuple[Token, ...]) -> Iterator[Finding]:
 
 
 def _kernels(stream: tuple[Token, ...], kernels: tuple[str, ...]) -> Iterator[Finding]:
-    words = {token.text for token in stream if token.kind == "word"}
-    built_from = {head for _, head in pastes(stream)}
     for name in kernels:
         if name.startswith("_"):
             yield _finding(f"kernel name '{name}' must not begin with an underscore", kernel=name)
-        if name not in words and not any(name.startswith(head) for head in built_from):
-            yield _finding(f"the launch plan starts '{name}', which the source lacks", kernel=name)
+    for name in _missing(stream, kernels):
+        yield _finding(f"the launch plan starts '{name}', which the source lacks", kernel=name)
     for line in directives(stream):
         if line[0].text in ("define", "undef") and len(line) > 1 and line[1].text in kernels:
             name = line[1]

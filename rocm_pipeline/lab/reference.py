@@ -12,9 +12,8 @@ import numpy as np
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.targets.dtypes import Array
-from rocm_pipeline.targets.spec import BoundTensor, Case, Role, Target
+from rocm_pipeline.targets.subject import BoundTensor, Case, ReferenceFunction, Role, Subject
 
-_Function = Callable[[dict[str, Array], dict[str, int], dict[str, float]], Mapping[str, Array]]
 Places = tuple[Array, ...]
 """Elements of a tensor: one array of indices for each dimension."""
 _FunctionAt = Callable[
@@ -25,8 +24,14 @@ _FunctionAt = Callable[
 class Reference:
     """The compiled reference of one target."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Subject) -> None:
         self._target = target
+        self._function_at: _FunctionAt | None = None
+        own = target.own_reference()
+        self._function: ReferenceFunction = self._loaded() if own is None else own
+
+    def _loaded(self) -> ReferenceFunction:
+        target = self._target
         namespace: dict[str, object] = {}
         try:
             # the target's author is the user; this is their own code, not an agent's
@@ -36,11 +41,10 @@ class Reference:
         function = namespace.get("reference")
         if not callable(function):
             raise self._broken("defines no function 'reference(inputs, symbols, scalars)'")
-        self._function: _Function = function  # pyright: ignore[reportAttributeAccessIssue]
         chosen = namespace.get("reference_at")
-        self._function_at: _FunctionAt | None = None
         if callable(chosen):
             self._function_at = chosen  # pyright: ignore[reportAttributeAccessIssue]
+        return function  # pyright: ignore[reportReturnType]
 
     def outputs(self, case: Case, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return every output in float64, computed from the inputs as the candidate sees them."""
@@ -53,12 +57,15 @@ class Reference:
 
         In float32 it is an honest implementation to calibrate with; the truth is float64.
         """
+        types = {tensor.name: tensor.dtype for tensor in self._target.tensors_for(case)}
         cast = {
-            name: array.astype(dtype) if array.dtype.kind == "f" else array
+            name: types[name].unpack(array).astype(dtype) if types[name].is_floating else array
             for name, array in inputs.items()
         }
         try:
             found = self._function(cast, dict(case.symbols), dict(case.scalars))
+        except UserError:
+            raise  # by a reference that knows better where it is to be mended
         except Exception as error:
             raise self._broken(f"fails on {case.name} ({type(error).__name__}: {error})") from error
         return {
@@ -127,7 +134,7 @@ class Reference:
 
     @property
     def _where(self) -> str:
-        return f"reference of {self._target.name}"
+        return self._target.reference_place
 
     def _broken(self, what: str) -> UserError:
         return UserError(what, where=self._where, fix="Mend the file `reference` in target.yaml.")

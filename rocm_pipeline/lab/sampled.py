@@ -22,7 +22,6 @@ from rocm_pipeline.lab.execution import (
     CaseRunner,
     Judgement,
     Memory,
-    Wave,
     allocate,
     case_record,
     input_findings,
@@ -33,7 +32,7 @@ from rocm_pipeline.lab.execution import (
 from rocm_pipeline.lab.reference import Places, Reference
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundPlan, LaunchPlan, LaunchPlanError
-from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.targets.subject import Case, Role, Subject, Wave
 
 MOST_WORK_ITEMS = 1 << 18
 """Work-items of all launches up to which a case is executed whole; idle ones cost, too."""
@@ -82,7 +81,7 @@ class _Trial:
 class SampledRunner:
     """Judges samples of one launch plan; safe to call from several threads."""
 
-    def __init__(self, target: Target, plan: LaunchPlan, emulator: Emulator) -> None:
+    def __init__(self, target: Subject, plan: LaunchPlan, emulator: Emulator) -> None:
         self._target = target
         self._plan = plan
         self._emulator = emulator
@@ -210,7 +209,7 @@ class SampledRunner:
         if not everything and run.profiles and run.profiles[-1].global_atomics:
             return self._smaller(prepared, run.profiles)
         places = self._written(prepared, run.outputs, everything)
-        share = self._share(case, places, ran / launch.blocks)
+        share = self._share(prepared, places, ran / launch.blocks)
         judgement = judge_outputs(
             target,
             case,
@@ -237,12 +236,20 @@ class SampledRunner:
             places[name] = np.unravel_index(changed, after.shape)
         return places
 
-    def _share(self, case: Case, places: Mapping[str, Places], ran: float) -> float:
-        """Return the least share, over the outputs, of what a part `ran` of the grid must write."""
+    def _share(self, prepared: _Trial, places: Mapping[str, Places], ran: float) -> float:
+        """Return the least share, over the outputs, of what a part `ran` of the grid must write.
+
+        Of a tensor that is an input, too, only what the reference changes counts.
+        """
         shares = [1.0]
+        case, inputs = prepared.trial.case, prepared.memory.inputs
         for tensor in self._target.tensors_for(case):
             if tensor.name in places:
                 expected = ran * float(np.prod(tensor.shape))
+                if tensor.role is Role.INOUT:
+                    after = self._reference.outputs(case, inputs)[tensor.name]
+                    changed = tensor.dtype.pack(after) != inputs[tensor.name]
+                    expected = ran * float(changed.sum())
                 if expected >= _FEW:
                     shares.append(places[tensor.name][0].size / expected)
         return min(shares)
@@ -253,7 +260,7 @@ def starts_few(bound: BoundPlan) -> bool:
     return sum(launch.blocks * launch.threads for launch in bound.launches) <= MOST_WORK_ITEMS
 
 
-def sample_size(target: Target, case: Case, bound: BoundPlan) -> int:
+def sample_size(target: Subject, case: Case, bound: BoundPlan) -> int:
     """Return how many blocks of a launch one set holds."""
     operations = target.work_of(case)[1]
     blocks = max(launch.blocks for launch in bound.launches)

@@ -42,16 +42,21 @@ def ceildiv(numerator: int, denominator: int) -> int:
 @lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """Return the syntax tree of `text`, or raise `ExpressionError` naming what is not allowed."""
+    tree = parse_python(text)
+    _check(tree, text, depth=0)
+    return tree
+
+
+def parse_python(text: str) -> ast.expr:
+    """Return the tree of a Python expression of which nothing is known to be allowed yet."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expression longer than {MAX_LENGTH} characters")
     try:
         with _ONE_AT_A_TIME, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # `1if` is refused below, in our own words
-            tree = ast.parse(text.strip(), mode="eval").body
+            warnings.simplefilter("ignore")  # `1if` is refused later, in our own words
+            return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"'{text}' is not an expression; {_LANGUAGE}") from error
-    _check(tree, text, depth=0)
-    return tree
 
 
 def symbols_of(text: str) -> frozenset[str]:
