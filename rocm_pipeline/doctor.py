@@ -177,7 +177,10 @@ def _gpu_name() -> str:
 def _hosts(home: Home) -> Check:
     """Hosts are needed once configured: nothing else answers in the place of those."""
     enables = "language models that write kernels, operators, tests and documentation"
-    add = "Set OLLAMA_HOST, or write fleet.yaml (see README); until then the embedded agent answers"
+    add = (
+        "Set OLLAMA_HOST, or `rocm-pipeline fleet discover HOST... --write`; until then the "
+        "embedded agent answers"
+    )
     try:
         config = find_config(home.path)
     except UserError as error:
@@ -187,7 +190,10 @@ def _hosts(home: Home) -> Check:
         return Check("Ollama hosts", False, "none configured", enables, add)
     reports = Inventory(config.hosts, config.preferences, Deadlines()).reports()
     words = [f"{r.host.name}: {r.error or f'{len(r.models)} models'}" for r in reports]
-    add = "Start it (ollama serve) and pull a model, or correct fleet.yaml or OLLAMA_HOST."
+    add = (
+        "Start it (ollama serve), let it fetch models (rocm-pipeline fleet pull), or correct "
+        "fleet.yaml or OLLAMA_HOST."
+    )
     usable = any(report.models for report in reports)
     return Check("Ollama hosts", usable, "; ".join(words), enables, add, needed=True)
 

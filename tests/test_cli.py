@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from rocm_pipeline import cli
+from rocm_pipeline.commands.common import home_of
 from rocm_pipeline.errors import UserError
 
 COMMAND = str(Path(sys.executable).with_name("rocm-pipeline"))
@@ -88,7 +89,7 @@ def test_a_home_of_somebody_else_is_refused(home: Path) -> None:
         if os.getuid() == 0:
             os.seteuid(65534)
         with pytest.raises(UserError, match="home cannot be used"):
-            cli._home(home)  # pyright: ignore[reportPrivateUsage]
+            home_of(home)
     finally:
         os.seteuid(os.getuid())
         home.chmod(0o700)
