@@ -55,9 +55,14 @@ class Architecture(BaseModel):
     l2_bytes_per_clock: float = Field(gt=0)
     """Of the whole device."""
     l2_latency_ns: float = Field(gt=0)
+    l2_line_bytes: int = Field(gt=0)
+    l2_ways: int = Field(gt=0)
     infinity_cache_bytes: int = Field(ge=0)
     infinity_cache_gb_per_s: float = Field(ge=0)
     l1_bytes_per_clock: float = Field(gt=0)
+    l1_bytes: int = Field(gt=0)
+    """Of one compute unit (RDNA: its L0)."""
+    l1_line_bytes: int = Field(gt=0)
     lds_bytes_per_clock: float = Field(gt=0)
     lds_latency_clocks: float = Field(gt=0)
     valu_lanes_per_clock: int = Field(gt=0)

@@ -30,6 +30,15 @@ _FUNCTIONS = {
 
 
 @dataclass(frozen=True)
+class ModelledTraffic:
+    """Bytes of a launch that each level must deliver, as the model of the caches has them."""
+
+    l2_bytes: float
+    l2_miss_bytes: float
+    memory_bytes: float
+
+
+@dataclass(frozen=True)
 class LaunchWork:
     """Counts over the whole grid of one launch; scale them up when only some blocks were run.
 
@@ -72,6 +81,8 @@ class LaunchWork:
     """fp16 or bf16 matrix instructions; a fused multiply-add counts as two."""
     atomics: float = 0
     """Global atomics, by every work-item."""
+    modelled: ModelledTraffic | None = None
+    """Without it the bytes lie between bounds: every line once, and every block's lines."""
 
     def with_operations(self, operations: Mapping[str, float]) -> "LaunchWork":
         """Return this work with its arithmetic taken from counts by kind, over all work-items.

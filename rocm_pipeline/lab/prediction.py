@@ -18,7 +18,7 @@ from rocm_pipeline.lab.roofline import estimate
 from rocm_pipeline.lab.sampled import FULL_SHARE, SampledRun
 from rocm_pipeline.targets.expressions import ceildiv
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan, LaunchPlan
-from rocm_pipeline.targets.spec import Case, Target
+from rocm_pipeline.targets.subject import Case, Subject
 
 LEAST_TRAFFIC = 0.5
 """Share of the bytes any implementation must move; a kernel below it skips work at this size."""
@@ -33,7 +33,7 @@ class PredictionFailedError(Exception):
 
 
 def predict(
-    target: Target,
+    target: Subject,
     plan: LaunchPlan,
     case: Case,
     sampled: SampledRun,
@@ -130,7 +130,7 @@ class CountedLaunch:
         )
 
 
-def _require_traffic(target: Target, case: Case, launches: Sequence[CountedLaunch]) -> None:
+def _require_traffic(target: Subject, case: Case, launches: Sequence[CountedLaunch]) -> None:
     """Refuse a kernel that is fast because it does nothing at the size it is timed at."""
     least = target.work_of(case)[0]
     moved = sum(launch.distinct_lines for launch in launches) * LINE_BYTES
@@ -159,6 +159,6 @@ def _kernel(record: CompileRecord, name: str) -> KernelResources:
     return next(kernel for kernel in record.kernels if kernel.name == name)
 
 
-def _buffer_bytes(target: Target, case: Case, bound: BoundPlan) -> dict[str, int]:
+def _buffer_bytes(target: Subject, case: Case, bound: BoundPlan) -> dict[str, int]:
     buffers = (*target.tensors_for(case), *bound.workspace)
     return {each.name: int(np.prod(each.shape)) * each.dtype.itemsize for each in buffers}

@@ -39,7 +39,7 @@ from math import ceil
 from rocm_pipeline.lab.architectures import Architecture, architecture
 from rocm_pipeline.lab.evidence import Estimate, KernelResources, Speedup
 from rocm_pipeline.lab.instruction_mix import total
-from rocm_pipeline.lab.launch_work import LINE_BYTES, LaunchWork
+from rocm_pipeline.lab.launch_work import LINE_BYTES, LaunchWork, ModelledTraffic
 from rocm_pipeline.lab.occupancy import Occupancy, occupancy
 from rocm_pipeline.targets.expressions import ceildiv
 from rocm_pipeline.targets.spec import Case
@@ -62,6 +62,8 @@ class Range:
 LAUNCH_MICROSECONDS = Range(3.0, 8.0)
 """From one kernel's end to the next one's start in a stream; public measurements, uncertain."""
 _EFFICIENCY = Range(0.90, 0.65)
+_MODEL_ERROR = Range(0.8, 1.25)
+"""Of the cache model, a judgement: fitted to three public profiles, it is 0.1 to 15 % off there."""
 _LOADS_AHEAD = Range(2.0, 1.0)
 """Loads in flight per wave, over those that the code issues between two waits."""
 _MOST_LOADS_IN_FLIGHT = 32
@@ -175,6 +177,8 @@ class _Traffic:
 
     @classmethod
     def of(cls, work: LaunchWork, kernel: KernelResources, facts: Architecture) -> "_Traffic":
+        if work.modelled is not None:
+            return cls._modelled(work.modelled)
         compulsory = work.compulsory_lines * LINE_BYTES
         per_block = max(work.block_lines * LINE_BYTES, compulsory)
         # Spilled registers go through the caches at least once each way, if they are used at all.
@@ -186,6 +190,15 @@ class _Traffic:
             misses = Range(compulsory, per_block)
         in_last_level = compulsory <= facts.infinity_cache_bytes
         return cls(requests, misses, Range(compulsory, compulsory) if in_last_level else misses)
+
+    @classmethod
+    def _modelled(cls, traffic: ModelledTraffic) -> "_Traffic":
+        def around(value: float) -> Range:
+            return Range(value * _MODEL_ERROR.low, value * _MODEL_ERROR.high)
+
+        return cls(
+            around(traffic.l2_bytes), around(traffic.l2_miss_bytes), around(traffic.memory_bytes)
+        )
 
 
 def _memory_terms(work: LaunchWork, traffic: _Traffic, facts: Architecture) -> dict[str, Range]:

@@ -25,6 +25,12 @@ from rocm_pipeline.lab.emulator.profile import (
 )
 from rocm_pipeline.lab.emulator.source import prepare
 from rocm_pipeline.lab.emulator.symbols import check_references, kernel_parameters
+from rocm_pipeline.lab.emulator.trace import (
+    MOST_TRACE_BYTES,
+    BufferLines,
+    LaunchTrace,
+    read_traces,
+)
 from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.lab.sandbox import (
     Completed,
@@ -63,6 +69,7 @@ class EmulatorRun:
     """Watched buffers that do not hold what they held before."""
     later_outputs: tuple[dict[str, Array], ...] = ()
     """Outputs of the rounds after the first."""
+    traces: tuple[LaunchTrace, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,7 @@ class Emulator:
         later_rounds: Sequence[Mapping[str, Array]] = (),
         conditions: str = "",
         profile: bool = False,
+        trace: bool = False,
         wall_seconds: float = 20,
     ) -> EmulatorRun:
         """Run every launch of `plan` and return what was found and written.
@@ -155,7 +163,8 @@ class Emulator:
         for all of its blocks; with any other, races are not checked.
         `later_rounds` are new contents of the same buffers, for which the plan runs again in the
         same process. Where memory lies and what private memory holds at first, on which nothing may
-        depend, is drawn from `conditions`.
+        depend, is drawn from `conditions`. With `trace`, and `profile`, every request to global
+        memory of the profiled blocks is recorded, which takes some 50 bytes each.
         """
         foreign = build.foreign()
         if foreign is not None:
@@ -175,6 +184,7 @@ class Emulator:
             samples,
             conditions,
             profile,
+            trace,
         )
         argv, readonly = command()
         with temporary_box() as box:
@@ -190,7 +200,7 @@ class Emulator:
             module = parse_module(ir)
         except ValueError as error:
             raise BuildFailed(
-                f"error: the emulator cannot read the compiled code: {error}"
+                f"error: UNSUPPORTED: the emulator cannot read the compiled code: {error}"
             ) from error
         check_references(module)
         return module
@@ -213,7 +223,7 @@ def _limits(job: Job, wall_seconds: float) -> Limits:
         wall_seconds=wall_seconds,
         cpu_seconds=int(wall_seconds) + 2,
         memory_bytes=_BASE_MEMORY + _MEMORY_FACTOR * size,
-        file_bytes=(64 << 20) + size * len(job.rounds),
+        file_bytes=(64 << 20) + size * len(job.rounds) + (MOST_TRACE_BYTES if job.trace else 0),
     )
 
 
@@ -248,7 +258,15 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
     try:
         changed = _changed(job, box)
         first, *later = _outputs(job, box)
-        return EmulatorRun(Status.PASSED, (), first, _profiles(job, box), changed, tuple(later))
+        return EmulatorRun(
+            Status.PASSED,
+            (),
+            first,
+            _profiles(job, box),
+            changed,
+            tuple(later),
+            _traces(job, box),
+        )
     except (ResultRefused, ValueError, RecursionError) as error:
         return _failed(_crashed(f"the emulator process left no usable result: {error}"))
 
@@ -308,3 +326,16 @@ def _profiles(job: Job, box: Path) -> tuple[LaunchProfile, ...]:
         )
         for number, launch in enumerate(job.plan.launches)
     )
+
+
+def _traces(job: Job, box: Path) -> tuple[LaunchTrace, ...]:
+    if not job.trace:
+        return ()
+    buffers = [
+        BufferLines.of(name, begin, array.nbytes)
+        for (name, array), begin in zip(
+            job.buffers.items(), job.drawn_conditions.begins, strict=True
+        )
+    ]
+    data = read_result(box, "trace.bin", MOST_TRACE_BYTES)
+    return read_traces(data, len(job.plan.launches), len(job.build.sites), buffers)

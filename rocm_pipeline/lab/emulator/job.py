@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rocm_pipeline.lab.emulator.build import EmulatorBuild
-from rocm_pipeline.lab.emulator.conditions import draw_conditions
+from rocm_pipeline.lab.emulator.conditions import Conditions, draw_conditions
 from rocm_pipeline.lab.emulator.instrumentation import site_table
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
@@ -23,7 +23,7 @@ class BlockSample:
     """Blocks to run of a launch too large to run whole."""
 
     spread: int
-    """How many, from the first to the last; the profile is of these."""
+    """How many, from the first to the last; the profile is of these. With 0 of the listed ones."""
     listed: tuple[int, ...] = ()
     """Numbers of others to run after them, x fastest."""
 
@@ -46,6 +46,8 @@ class Job:
     conditions: str
     """What everything that the result must not depend on is drawn from."""
     profile: bool
+    trace: bool = False
+    """Whether every request to global memory is recorded (trace.py)."""
 
     @property
     def buffers(self) -> Mapping[str, Array]:
@@ -54,6 +56,15 @@ class Job:
     @property
     def buffer_bytes(self) -> int:
         return sum(array.nbytes for array in self.buffers.values())
+
+    @property
+    def drawn_conditions(self) -> Conditions:
+        return draw_conditions(
+            self.conditions,
+            [array.nbytes for array in self.buffers.values()],
+            len(self.rounds),
+            self.reverse,
+        )
 
     @property
     def output_bytes(self) -> int:
@@ -98,25 +109,25 @@ def _round_outputs(job: Job, data: memoryview) -> dict[str, Array]:
     return arrays
 
 
-def command() -> tuple[list[str], dict[str, Path]]:
-    """The driver's command line, and what must be visible in the sandbox for it."""
-    readonly = {_DRIVER: Path(str(files("rocm_pipeline.lab.emulator") / "runtime" / "driver.py"))}
+def bare_interpreter() -> tuple[list[str], dict[str, Path]]:
+    """This interpreter without packages, and what must be visible in the sandbox for it."""
     interpreter = Path(sys.executable).resolve()
     prefix = Path(sys.base_prefix).resolve()
-    if not prefix.is_relative_to("/usr"):
-        # At its own path, because an interpreter may hold absolute paths to its libraries.
-        readonly[str(prefix)] = prefix
-    return [str(interpreter), "-I", "-S", _DRIVER], readonly
+    # At its own path, because an interpreter may hold absolute paths to its libraries.
+    readonly = {} if prefix.is_relative_to("/usr") else {str(prefix): prefix}
+    return [str(interpreter), "-I", "-S"], readonly
+
+
+def command() -> tuple[list[str], dict[str, Path]]:
+    """The driver's command line, and what must be visible in the sandbox for it."""
+    interpreter, readonly = bare_interpreter()
+    readonly[_DRIVER] = Path(str(files("rocm_pipeline.lab.emulator") / "runtime" / "driver.py"))
+    return [*interpreter, _DRIVER], readonly
 
 
 def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, object]:
     names = list(job.buffers)
-    conditions = draw_conditions(
-        job.conditions,
-        [array.nbytes for array in job.buffers.values()],
-        len(job.rounds),
-        job.reverse,
-    )
+    conditions = job.drawn_conditions
     return {
         "sites": len(job.build.sites),
         "objects": len(job.build.variables),
@@ -129,6 +140,7 @@ def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, o
         "memory_bytes": conditions.total_bytes,
         "stacks_first": int(conditions.stacks_first),
         "profile": job.profile,
+        "trace": job.trace,
         "buffers": [
             {
                 "bytes": array.nbytes,

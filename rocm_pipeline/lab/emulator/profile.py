@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rocm_pipeline.lab.emulator.build import EmulatorBuild, Site, SiteKind
 
 _TOTALS = 11
-_FIELDS = 8
+_FIELDS = 9
 _GLOBAL, _LDS = "global", "lds"
 
 
@@ -17,8 +17,9 @@ class Traffic:
     """What one site of the program did in one kind of memory, over the blocks that ran.
 
     A request is one wave instruction: the k-th execution of the site by each lane of a wave since
-    the wave last synchronised. `bank_cycles` are passes over 32 LDS banks of 4 bytes, 32 lanes at
-    a time; `ideal_cycles` what they would be with the words spread evenly.
+    the wave last synchronised. `bank_cycles` are passes over 32 LDS banks of 4 bytes: 32 lanes at
+    a time with accesses of 4 bytes, 16 with 8, 8 with 16 (`lds_group` in runtime/profile.cpp);
+    `ideal_cycles` what they would be with the words spread evenly.
     """
 
     site: Site
@@ -34,6 +35,8 @@ class Traffic:
     ideal_cycles: int
     dropped: int
     """Accesses beyond what the recorder holds; they are in none of the other figures."""
+    serial: int
+    """Atomics: the most work-items that met at one address, summed over requests."""
 
     @property
     def whole(self) -> float:

@@ -4,6 +4,7 @@
 #include "profile.h"
 #include "shadow.h"
 #include "sites.h"
+#include "trace.h"
 
 #pragma GCC visibility push(default)
 extern "C" {
@@ -46,6 +47,11 @@ char* hip_emulator_add_buffer(uint64_t begin, uint64_t bytes, unsigned element, 
 
 // Call after the program and the arena are known.
 void hip_emulator_enable_profile() { prepare_profile(); }
+
+// Call before the profile is enabled. The file is the caller's.
+void hip_emulator_trace_to(int fd) { trace_to(fd); }
+void hip_emulator_begin_trace(int number) { trace_begin_launch(number); }
+void hip_emulator_flush_trace() { trace_flush(); }
 
 // What runs from here on is not counted, or counted again.
 void hip_emulator_pause_profile(int paused) { profile_enabled = !paused; }

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
     Job = dict[str, Any]
 
-SITE_FIELDS = 8
+SITE_FIELDS = 9
 TOTALS = 11
-SCALARS = {"int32": ctypes.c_int32, "float32": ctypes.c_float, "float64": ctypes.c_double}
+SCALARS = {
+    "int32": ctypes.c_int32,
+    "int64": ctypes.c_int64,
+    "uint32": ctypes.c_uint32,
+    "float32": ctypes.c_float,
+    "float64": ctypes.c_double,
+}
 
 
 class Emulator:
@@ -41,6 +47,10 @@ class Emulator:
             self.make_memory()
         self.configure()
         self.addresses = self.load_buffers()
+        if job["trace"]:
+            self.runtime.hip_emulator_trace_to(
+                os.open("trace.bin", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            )
         if job["profile"]:
             self.runtime.hip_emulator_enable_profile()
 
@@ -101,12 +111,14 @@ class Emulator:
 
     def launch(self, number: int, launch: "Job", profile: "BinaryIO | None") -> bool:
         """Run one launch, or the blocks wanted of it; False when the checker stopped it."""
-        self.choose_blocks(launch["spread_blocks"], [])
+        only_listed = launch["listed_blocks"] and not launch["spread_blocks"]
+        self.choose_blocks(launch["spread_blocks"], launch["listed_blocks"] if only_listed else [])
+        self.runtime.hip_emulator_begin_trace(number)
         if not self.start(number, launch):
             return False
         if profile:
             self.write_profile(profile)
-        if not launch["listed_blocks"]:
+        if only_listed or not launch["listed_blocks"]:
             return True
         self.choose_blocks(0, launch["listed_blocks"])
         self.runtime.hip_emulator_pause_profile(1)
@@ -203,6 +215,7 @@ def main() -> None:
             emulator.runtime.hip_emulator_set_noise(job["noise"][number])
             done += emulator.run_plan(profile if job["profile"] else None)
             emulator.write_outputs(outputs)
+            emulator.runtime.hip_emulator_flush_trace()
             values.seek(begin)
             changed.update(emulator.changed_buffers(number, values))
     with open("result.json", "w") as result:

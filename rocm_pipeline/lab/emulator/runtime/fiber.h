@@ -1,4 +1,4 @@
-// Fibers: one stack for each work-item of a block, switched by hand.
+// Fibers: one stack for each work-item, switched by hand or by the C library.
 #pragma once
 
 #include "libc.h"
@@ -7,21 +7,30 @@ constexpr unsigned most_lanes = 1024;
 constexpr size_t fiber_stack_bytes = 128 * 1024;
 constexpr size_t fiber_stacks_bytes = most_lanes * fiber_stack_bytes;
 
-// Saves the callee-saved registers and the stack pointer to `*save`, and goes on where `to` was
-// saved.
+// Keeps what goes on here in `*save`, and goes on where `to` was kept.
 extern "C" __attribute__((visibility("hidden"))) void hip_emulator_switch(void** save, void* to);
 
-// All stacks, one after another; a work-item's private memory lies here and nowhere else.
-extern char* fiber_stacks;
+// All stacks of a block, one after another, and those of further blocks that are alive with it; a
+// work-item's private memory lies here and nowhere else.
+extern char *fiber_stacks, *more_fiber_stacks;
+extern size_t more_fiber_stacks_bytes;
 inline bool is_private(const void* place) {
-    uintptr_t begin = reinterpret_cast<uintptr_t>(fiber_stacks);
-    uintptr_t offset = reinterpret_cast<uintptr_t>(place) - begin;
-    return offset < fiber_stacks_bytes;
+    uintptr_t address = reinterpret_cast<uintptr_t>(place);
+    return address - reinterpret_cast<uintptr_t>(fiber_stacks) < fiber_stacks_bytes ||
+           address - reinterpret_cast<uintptr_t>(more_fiber_stacks) < more_fiber_stacks_bytes;
 }
 
 // Makes the stacks at a place of `fiber_stacks_bytes` reserved for them.
 void make_fibers(char* stacks);
 // Makes them anywhere if there are none.
 void prepare_fibers();
-// A stack pointer which, switched to, starts `entry` on the stack of that number.
+// Makes stacks for that many work-items of further blocks, none of which may be alive yet.
+void prepare_more_fibers(unsigned count);
+
+// What to switch to so that `entry` starts on the stack of that number, of the block or of the
+// further ones.
 void* new_fiber(unsigned number, void (*entry)());
+void* new_fiber_of_more(unsigned number, void (*entry)());
+
+// The same for any stack; what it needs itself lies at the stack's end. `entry` never returns.
+void* new_context(char* stack_begin, char* stack_end, void (*entry)());

@@ -18,6 +18,8 @@ enum class Kind : int {
     device_variable_written = 11,
     crash = 12,
     object_overrun = 13,
+    partial_matrix = 14,
+    matrix_not_repeated = 15,
 };
 
 enum class Space : int { none = 0, global = 1, lds = 2, private_memory = 3 };

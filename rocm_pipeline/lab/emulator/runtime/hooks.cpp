@@ -47,7 +47,7 @@ static void check(char* place, uint64_t size, Access access, int site) {
         stop_with(Kind::misaligned, site, place_in(*region, place, size));
     shadow_access(*region, place, size, access, site);
     if (profile_enabled)
-        profile_access(region->space, place, size, access != Access::read, site);
+        profile_access(region->space, place, size, access, site);
 }
 
 #pragma GCC visibility push(default)

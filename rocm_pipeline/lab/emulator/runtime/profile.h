@@ -2,6 +2,7 @@
 #pragma once
 
 #include "memory.h"
+#include "shadow.h"
 
 // Totals of one site, for one kind of memory. The k-th execution of a site by each lane of a wave
 // between two synchronisations is taken as one wave instruction.
@@ -13,7 +14,8 @@ struct SiteTraffic {
     uint64_t lines_128;
     uint64_t bank_cycles;  // LDS: passes over 32 banks of 4 bytes, 32 lanes at a time
     uint64_t ideal_cycles; // LDS: passes if words were spread evenly over the banks
-    uint64_t dropped;      // accesses beyond what a phase records; not in the figures above
+    uint64_t dropped;      // accesses beyond what a phase records; not in the other figures
+    uint64_t serial;       // atomics: the most work-items at one address, summed over requests
 };
 
 // Lines that a block touched at least once, summed over blocks, and lines that the launch touched.
@@ -36,4 +38,4 @@ void profile_begin_launch();
 void profile_begin_block();
 // All lanes of the running wave wait or are done: what they did since is complete.
 void profile_end_of_phase();
-void profile_access(Space space, const char* place, uint64_t size, bool write, int site);
+void profile_access(Space space, const char* place, uint64_t size, Access access, int site);

@@ -169,7 +169,8 @@ static void refine(Region& region, uint64_t capacity) {
 
 static bool other_reader(uint64_t reader, bool global) {
     if (unordered(reader, global)) return true;
-    if (global && (reader & earlier_block_flag) && !acquired) return true;
+    bool in_launch = interval_of(reader) >= first_of_launch;
+    if (global && in_launch && (reader & earlier_block_flag) && !acquired) return true;
     if (interval_of(reader) != interval) return false;
     return (reader & several_waves_flag) ||
            ((reader & several_lanes_flag) && synchronised_of(reader) == synchronised_of(self));
