@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TARGETS ?=
 PORT ?= 3000
 
-.PHONY: run test ui check doctor show-main show-trust show-claude show-fleet show-model clean
+.PHONY: run test ui check doctor show-main show-trust show-claude show-fleet show-model show-device clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline run $(TARGETS)
@@ -37,6 +37,9 @@ show-claude: $(VENV)/.installed-test
 
 show-model: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.local_model
+
+show-device: $(VENV)/.installed
+	@$(BIN)/python -m benchmarks.device
 
 show-fleet: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.fleet

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from rocm_pipeline import __version__
 from rocm_pipeline.commands.common import HomeOption, err, home_of, out, withhold_secrets
+from rocm_pipeline.commands.device import device_app
 from rocm_pipeline.commands.economy import economy
 from rocm_pipeline.commands.evidence import evidence_app
 from rocm_pipeline.commands.fleet import fleet_app
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(targets_app, name="targets")
 app.add_typer(fleet_app, name="fleet")
 app.add_typer(evidence_app, name="evidence")
+app.add_typer(device_app, name="device")
 app.command()(verify)
 app.command()(profile)
 app.command()(economy)

@@ -21,7 +21,7 @@ with WithoutCollector():
         sources,
         tests,
     )
-    from rocm_pipeline.automation import alerts, commits, jobs, schedules
+    from rocm_pipeline.automation import alerts, commits, jobs, nights, schedules
     from rocm_pipeline.resources.production import production_resources
 
 ASSETS = (
@@ -51,7 +51,7 @@ def assemble(
         assets=ASSETS,
         jobs=[jobs.main_job],
         schedules=[schedules.nightly],
-        sensors=[commits.commits, alerts.alert_on_failure],
+        sensors=[commits.commits, nights.nightly_reviews, alerts.alert_on_failure],
         resources=resources,
         executor=executor,
     )

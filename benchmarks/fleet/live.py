@@ -8,14 +8,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
 import httpx
 
 from benchmarks.fleet import herd
-from benchmarks.fleet.ours import Driver, content
+from benchmarks.fleet import ours as product
+from benchmarks.fleet.ours import content
 from benchmarks.fleet.rivals import environment
 from benchmarks.fleet.scenarios import Scenario, SimJob
 
@@ -24,6 +25,9 @@ SCALE = 0.02
 GIVE_UP_SECONDS = 600.0
 """Simulated: what a request of the other arms may take before they try elsewhere."""
 TRIES = 4
+PER_SLOT = (2, 1_000)
+"""Requests open at once of the other arms, for each slot: few, or all. Each arm has its better one.
+"""
 _WALL_SECONDS = 180.0
 
 
@@ -37,6 +41,8 @@ class Ended:
     wrong: int = 0
     """Answers of another model than was asked for."""
     loads: int = 0
+    wasted: int = 0
+    """Tokens written that nobody read to the end."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +53,36 @@ class Run:
     jobs: list[SimJob]
     urls: Mapping[str, str]
 
+    @property
+    def slots(self) -> int:
+        return sum(host.slots for host in self.scenario.hosts)
+
 
 ArmRun = Callable[[Run], Awaitable[Ended]]
 
 
 async def ours(run: Run) -> Ended:
-    """The product's policy."""
-    return Ended(await Driver(run.scenario.hosts, run.urls, run.jobs, SCALE).run())
+    """The product's fleet."""
+    hosts = run.scenario.hosts
+    played = await asyncio.to_thread(product.play, hosts, run.urls, run.jobs, SCALE)
+    return Ended(played.seconds / SCALE, played.lost, played.wrong)
 
 
-async def round_robin(run: Run) -> Ended:
-    """Each job to the next host in turn, and on to the next when it fails."""
-    turn, urls = count(), list(run.urls.values())
+def round_robin(at_once: int) -> ArmRun:
+    """Return the arm that asks each host in turn, and the next one when it fails."""
 
-    async def ask(http: httpx.AsyncClient, job: SimJob) -> str:
-        for _ in range(TRIES):
-            with contextlib.suppress(httpx.HTTPError):
-                return await _chat(http, urls[next(turn) % len(urls)], job)
-        raise httpx.TransportError("no host answered")
+    async def arm(run: Run) -> Ended:
+        turn, urls = count(), list(run.urls.values())
 
-    return await _all_jobs(run, ask, len(run.jobs))
+        async def ask(http: httpx.AsyncClient, job: SimJob) -> str:
+            for _ in range(TRIES):
+                with contextlib.suppress(httpx.HTTPError):
+                    return await _chat(http, urls[next(turn) % len(urls)], job)
+            raise httpx.TransportError("no host answered")
+
+        return await _all_jobs(run, ask, at_once * run.slots)
+
+    return arm
 
 
 def through_herd(fallback: bool, at_once: int) -> ArmRun:
@@ -81,7 +97,7 @@ def through_herd(fallback: bool, at_once: int) -> ArmRun:
                 async def ask(http: httpx.AsyncClient, job: SimJob) -> str:
                     return await _chat(http, url, job)
 
-                return await _all_jobs(run, ask, at_once)
+                return await _all_jobs(run, ask, at_once * run.slots)
 
     return arm
 
@@ -94,7 +110,7 @@ def through_litellm(strategy: str, at_once: int) -> ArmRun:
             "hosts": dict(run.urls),
             "models": list(run.scenario.models),
             "strategy": strategy,
-            "at_once": at_once,
+            "at_once": at_once * run.slots,
             "timeout": GIVE_UP_SECONDS * SCALE,
             "jobs": [
                 {"model": job.model, "content": content(job), "arrives": job.arrives * SCALE}
@@ -122,13 +138,15 @@ def through_litellm(strategy: str, at_once: int) -> ArmRun:
 
 def arms() -> dict[str, tuple[ArmRun, ...]]:
     """Return the arms; of several settings of one the best counts."""
-    everything = 1_000
-    found: dict[str, tuple[ArmRun, ...]] = {"ours": (ours,), "round robin": (round_robin,)}
+    found: dict[str, tuple[ArmRun, ...]] = {
+        "ours": (ours,),
+        "round robin": tuple(round_robin(n) for n in PER_SLOT),
+    }
     for strategy in ("simple-shuffle", "least-busy", "latency-based-routing"):
-        found[f"LiteLLM {strategy}"] = tuple(through_litellm(strategy, n) for n in (8, everything))
+        found[f"LiteLLM {strategy}"] = tuple(through_litellm(strategy, n) for n in PER_SLOT)
     for fallback in (False, True):
         words = "on" if fallback else "off"
-        found[f"ollama-herd, fallback {words}"] = tuple(through_herd(fallback, n) for n in (8, 16))
+        found[f"ollama-herd, fallback {words}"] = tuple(through_herd(fallback, n) for n in PER_SLOT)
     return found
 
 
@@ -140,7 +158,8 @@ def play(scenario: Scenario, seed: int, arm: ArmRun) -> Ended:
             ended = asyncio.run(asyncio.wait_for(arm(Run(scenario, jobs, urls)), _WALL_SECONDS))
         except asyncio.TimeoutError:
             return Ended(float("inf"), lost=len(jobs))
-        return Ended(ended.makespan, ended.lost, ended.wrong, counts().get("loads", 0))
+        seen = counts()
+        return replace(ended, loads=seen.get("loads", 0), wasted=seen.get("wasted", 0))
 
 
 @contextlib.contextmanager

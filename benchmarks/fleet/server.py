@@ -10,13 +10,18 @@ import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from benchmarks.fleet.scenarios import Fault, SimHost, scenarios
 
 _HEADERS = "Content-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
 _FOREVER = 1e9
+_PARTS = 6
+"""Of an answer: one a token would measure this machine instead."""
+Writer = Callable[[], Awaitable[None]]
+"""Sends one part of an answer."""
 _BUSY = "server busy, please try again.  maximum pending requests exceeded"
 
 
@@ -58,8 +63,10 @@ class Server:
     def loaded(self) -> list[str]:
         return list(self._loaded)
 
-    async def answer(self, model: str, tokens_in: int, tokens_out: int) -> dict[str, object]:
-        """Return the final record of an answer, after the time it takes."""
+    async def answer(
+        self, model: str, tokens_in: int, tokens_out: int, write: Writer
+    ) -> dict[str, object]:
+        """Return the final record of an answer, after the time it takes; its tokens go before."""
         if model not in self.truth.models:
             raise _RefusedError(404, f'model "{model}" not found, try pulling it first')
         if self.truth.storms_at(self.clock()):
@@ -69,11 +76,18 @@ class Server:
             )
         if self.truth.fault is Fault.HANGS:
             await asyncio.sleep(_FOREVER)
-        started, speed = self.clock(), self.truth.speed(model)
+        started, speed, written = self.clock(), self.truth.speed(model), 0
         load = await self._hold(model)
         try:
             async with self._slots:
-                await self._sleep(speed.seconds(tokens_in, tokens_out))
+                await self._sleep(tokens_in / speed.prompt_tps)
+                for end in _pieces(tokens_out):
+                    await write()
+                    await self._sleep((end - written) / speed.decode_tps)
+                    written = end
+        except BaseException:
+            self.counts["wasted"] += written
+            raise
         finally:
             async with self._changed:
                 self._loaded[model].answering -= 1
@@ -87,12 +101,12 @@ class Server:
             "message": {"role": "assistant", "content": ""},
             "done": True,
             "done_reason": "stop",
-            "total_duration": _ns(self.clock() - started),
-            "load_duration": _ns(load),
+            "total_duration": self._ns(self.clock() - started),
+            "load_duration": self._ns(load),
             "prompt_eval_count": tokens_in,
-            "prompt_eval_duration": _ns(tokens_in / speed.prompt_tps),
+            "prompt_eval_duration": self._ns(tokens_in / speed.prompt_tps),
             "eval_count": tokens_out,
-            "eval_duration": _ns(tokens_out / speed.decode_tps),
+            "eval_duration": self._ns(tokens_out / speed.decode_tps),
         }
 
     async def _hold(self, model: str) -> float:
@@ -122,9 +136,20 @@ class Server:
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds * self.scale)
 
+    def _ns(self, seconds: float) -> int:
+        """As the client's clock shows it."""
+        return int(seconds * self.scale * 1e9)
 
-def _ns(seconds: float) -> int:
-    return int(seconds * 1e9)
+
+def _pieces(tokens: int) -> list[int]:
+    """Return the tokens written by the end of each part of an answer."""
+    return [tokens * part // _PARTS for part in range(1, _PARTS + 1)]
+
+
+class Send(Protocol):
+    """Sends a part of a reply, its head before the first one."""
+
+    async def __call__(self, part: bytes, status: int = 200) -> None: ...
 
 
 class Endpoint:
@@ -163,37 +188,55 @@ class Endpoint:
             )
             body = await reader.readexactly(size)
             path = head.split(" ", 2)[1].split("?")[0]
-            status, reply = await self._reply(path, body)
-            writer.write(f"HTTP/1.1 {status} -\r\n{_HEADERS}".encode() + reply)
-            await writer.drain()
+            begun = False
+
+            async def write(part: bytes, status: int = 200) -> None:
+                nonlocal begun
+                head = b"" if begun else f"HTTP/1.1 {status} -\r\n{_HEADERS}".encode()
+                begun = True
+                writer.write(head + part)
+                await writer.drain()
+
+            await self._reply(path, body, write)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
 
-    async def _reply(self, path: str, body: bytes) -> tuple[int, bytes]:
+    async def _reply(self, path: str, body: bytes, write: Send) -> None:
         truth = self._server.truth
         if path == "/api/chat":
             self._begin()
             asked = json.loads(body)
+            streams = bool(asked.get("stream", True))
+
+            async def part() -> None:
+                if streams:
+                    await write(f"{json.dumps(_part(asked['model']))}\n".encode())
+
             try:
                 words = asked["messages"][-1]["content"].split()
                 sizes = dict(word.split("=", 1) for word in words if "=" in word)
                 model = str(asked["model"]).removesuffix(":latest")
-                done = await self._server.answer(model, int(sizes["in"]), int(sizes["out"]))
+                done = await self._server.answer(model, int(sizes["in"]), int(sizes["out"]), part)
             except _RefusedError as refused:
-                return refused.status, json.dumps({"error": str(refused)}).encode()
-            if asked.get("stream", True):
-                said = {"role": "assistant", "content": "ok"}
-                first = {**done, "message": said, "done": False}
-                return 200, f"{json.dumps(first)}\n{json.dumps(done)}\n".encode()
-            said = {"role": "assistant", "content": "ok"}
-            return 200, json.dumps({**done, "message": said}).encode()
+                await write(json.dumps({"error": str(refused)}).encode(), refused.status)
+                return
+            last = done if streams else {**done, "message": _part(model)["message"]}
+            await write(f"{json.dumps(last)}\n".encode())
+            return
         listed = {"/api/tags": list(truth.models), "/api/ps": self._server.loaded}
         if path in listed:
             models = [_listed(model) for model in listed[path]]
-            return 200, json.dumps({"models": models}).encode()
-        if path == "/api/show":
-            return 200, json.dumps({"details": {}, "model_info": {}}).encode()
-        return 200, json.dumps({"version": "0.35.0"}).encode()
+            await write(json.dumps({"models": models}).encode())
+        elif path == "/api/show":
+            await write(json.dumps({"details": {}, "model_info": {}}).encode())
+        else:
+            await write(json.dumps({"version": "0.35.0"}).encode())
+
+
+def _part(model: str) -> dict[str, object]:
+    said = {"role": "assistant", "content": "ok "}
+    at = "2026-01-01T00:00:00Z"
+    return {"model": model, "created_at": at, "message": said, "done": False}
 
 
 def _is_length(line: str) -> bool:

@@ -148,7 +148,7 @@ class Workshop:
             may_wait=may_wait,
         )
         returned.save(self.records, planned.plan)
-        return replace(planned, plan=returned.continued(self.records, planned.plan))
+        return replace(planned, plan=returned.continued(self.records, planned.plan, target))
 
     def _with_archive(self, request: PlanRequest) -> PlanRequest:
         return replace(request, archive=summarise(self.records, request.target))

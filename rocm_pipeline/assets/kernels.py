@@ -77,7 +77,7 @@ def develop(
     # In a thread, so that each round is in the UI when it is judged, not when the task ends.
     with ThreadPoolExecutor(1, thread_name_prefix=f"develop-{task.id}") as pool:
         work = pool.submit(
-            workshop.develop, target, plan, task, suite, snapshot, rounds.put, context.run_id
+            workshop.develop, target, plan, task, suite, snapshot, rounds.put, context.run.run_id
         )
         work.add_done_callback(lambda _: rounds.put(None))
         for found in iter(rounds.get, None):

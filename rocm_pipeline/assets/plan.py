@@ -38,12 +38,12 @@ def plan(
 ) -> Results[Plan]:
     """Tasks for the agents, by Claude or by fixed rules; `planner` says which."""
     history = sources.history(repo_snapshot)
-    asking = asking_of(context.run_id, context.run.tags)
+    asking = asking_of(context.run.run_id, context.run.tags)
     planned = workshop.plan(
         target,
         repo_snapshot,
         history,
-        context.run_id,
+        context.run.run_id,
         beside=lambda: planned_beside(sources, asking, target.name),
         may_wait=asking.may_wait,
     )

@@ -67,10 +67,10 @@ def final_review(
     Changes go back to whoever can make them: the next plan of the target holds their tasks.
     """
     given = submission(target, kernel, torch_op, cross_review, reproduction, documentation)
-    asking = asking_of(context.run_id, context.run.tags)
+    asking = asking_of(context.run.run_id, context.run.tags)
     review = workshop.final_review(
         given,
-        context.run_id,
+        context.run.run_id,
         beside=reviewed_beside(Artefacts.open(home), asking, target.name),
         may_wait=asking.may_wait,
     )

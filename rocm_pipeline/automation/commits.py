@@ -18,6 +18,7 @@ from rocm_pipeline.automation.staleness import (
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.publishing.repository import watched
+from rocm_pipeline.resources.asking import TRIGGER_TAG, together
 from rocm_pipeline.resources.protocols import History, Sources
 from rocm_pipeline.targets.spec import Target
 
@@ -159,7 +160,11 @@ def commits(
             dg.RunRequest(
                 run_key=cursor.run_key(name, commit),
                 partition_key=name,
-                tags={"rocm/trigger": "commit", "rocm/commit": commit.sha},
+                tags={
+                    TRIGGER_TAG: "commit",
+                    "rocm/commit": commit.sha,
+                    **together(sorted(found)),
+                },
             )
             for name, commit in found.items()
         ],

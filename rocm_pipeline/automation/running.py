@@ -24,8 +24,10 @@ from rocm_pipeline.automation.launcher import PROCESS_TAG
 from rocm_pipeline.automation.others import Others
 from rocm_pipeline.automation.outputs import Outputs
 from rocm_pipeline.automation.staleness import (
+    FINAL_REVIEW,
     PLAN,
     Made,
+    from_stage_on,
     next_wave,
     read_made,
     stages_of,
@@ -45,7 +47,6 @@ from rocm_pipeline.targets.spec import Target
 
 CODE_LOCATION = "rocm_pipeline.definitions"
 OnEvent = Callable[[StageEvent], None]
-FINAL_REVIEW = "final_review"
 STOP_SECONDS = 10.0
 """How long the steps of an interrupted run may take to end before they are killed."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -167,10 +168,7 @@ class _Runner:
     def run_up_to_review(self, target: Target) -> str:
         """Make what is stale before the final review; return why that failed, if it did."""
         progress = self._progress_of(target)
-        held = {FINAL_REVIEW}
-        for stage in self._stages:
-            if held.intersection(stage.parents):
-                held.add(stage.name)
+        held = from_stage_on(self._stages, FINAL_REVIEW)
         self._bring_up_to_date(target.name, progress.outside, progress, held)
         return progress.failure
 

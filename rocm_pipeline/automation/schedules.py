@@ -7,7 +7,9 @@ import dagster as dg
 from dagster._utils.schedules import is_valid_cron_string
 
 from rocm_pipeline.automation.jobs import main_job
+from rocm_pipeline.automation.nights import NIGHT_TAG, before_review
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.planning.claude.settings import has_key
 from rocm_pipeline.resources.asking import NIGHTLY, TRIGGER_TAG, together
 from rocm_pipeline.resources.instance import add_targets
 from rocm_pipeline.resources.protocols import Sources
@@ -37,15 +39,26 @@ def nightly_cron(environment: Mapping[str, str]) -> str:
 def nightly(
     context: dg.ScheduleEvaluationContext, sources: dg.ResourceParam[Sources]
 ) -> list[dg.RunRequest]:
-    """Ask for one run per target; the key keeps a second tick of the same time from doubling."""
+    """Ask for one run per target; the key keeps a second tick of the same time from doubling.
+
+    With a key for Claude the runs stop before the final reviews, which `nightly_reviews` asks for
+    when all kernels of the night are there.
+    """
     names = sources.names()
     add_targets(context.instance, names)
     night = context.scheduled_execution_time.strftime("%Y-%m-%dT%H:%M")
+    in_halves = has_key() and len(names) > 1
+    assert context.repository_def is not None
     return [
         dg.RunRequest(
             run_key=f"{night}/{name}",
             partition_key=name,
-            tags={TRIGGER_TAG: NIGHTLY, **together(names)},
+            asset_selection=before_review(context.repository_def) if in_halves else None,
+            tags={
+                TRIGGER_TAG: NIGHTLY,
+                **together(names),
+                **({NIGHT_TAG: night} if in_halves else {}),
+            },
         )
         for name in names
     ]

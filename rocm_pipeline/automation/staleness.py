@@ -15,6 +15,7 @@ from rocm_pipeline.resources.protocols import Sources
 from rocm_pipeline.targets.spec import Target
 
 PLAN = "plan"
+FINAL_REVIEW = "final_review"
 _CODE = "dagster/code_version"
 _DATA = "dagster/data_version"
 _POINTER = "dagster/input_event_pointer/"
@@ -61,6 +62,15 @@ def stages_of(repository: dg.RepositoryDefinition) -> tuple[Stage, ...]:
         for key in graph.toposorted_asset_keys
         if graph.get(key).is_executable
     )
+
+
+def from_stage_on(stages: Sequence[Stage], first: str) -> frozenset[str]:
+    """Return the stage `first` and all that come after it."""
+    found = {first}
+    for stage in stages:
+        if found.intersection(stage.parents):
+            found.add(stage.name)
+    return frozenset(found)
 
 
 def versions_outside(sources: Sources, target: Target) -> dict[str, str]:

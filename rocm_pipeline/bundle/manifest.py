@@ -74,7 +74,7 @@ def manifest_of(
         hashes=Hashes(
             source=candidate.source_sha256,
             launch_plan=candidate.plan_sha256,
-            target=target_sha256(target),
+            target=target.sha256,
             reference=hashlib.sha256(target.reference.encode()).hexdigest(),
             baseline=hashlib.sha256(target.baseline.source.encode()).hexdigest(),
             operator=operator,
@@ -84,11 +84,6 @@ def manifest_of(
         exported_by=exported_by,
         claims=(*claims_of(evidence), *claims_of(baseline_evidence, about_baseline=True)),
     )
-
-
-def target_sha256(target: Target) -> str:
-    """Return the hash by which evidence names its target."""
-    return hashlib.sha256(target.model_dump_json().encode()).hexdigest()
 
 
 def baseline_of(target: Target) -> Candidate:

@@ -11,7 +11,7 @@ from rocm_pipeline.bundle.environment import Environment, environment
 from rocm_pipeline.bundle.failing import failing_arrays, first_difference
 from rocm_pipeline.bundle.folder import read_folder, refusal, sums
 from rocm_pipeline.bundle.identity import contained_by, device, equal, same_kernel, version
-from rocm_pipeline.bundle.manifest import baseline_of, target_sha256
+from rocm_pipeline.bundle.manifest import baseline_of
 from rocm_pipeline.bundle.operator_check import check_operator, operator_not_asked
 from rocm_pipeline.bundle.parts import executions_words
 from rocm_pipeline.bundle.stranger import check_sizes, contained
@@ -91,7 +91,7 @@ class _Check:
         """Say whether the evidence is about these files, and made by what is installed here."""
         evidence, target = self.bundle.evidence.identity, self.bundle.target
         baseline = self.bundle.baseline_evidence.identity
-        own, digest = baseline_of(target), target_sha256(target)
+        own, digest = baseline_of(target), target.sha256
         return [
             *same_kernel("kernel", self.bundle.candidate, self.bundle.evidence, False),
             *same_kernel("baseline", own, self.bundle.baseline_evidence, True),
@@ -208,7 +208,7 @@ class _Check:
         """The bundle's target, with its reference contained unless it is installed here."""
         target = self.bundle.target
         installed = self._installed
-        if installed is not None and target_sha256(installed) == target_sha256(target):
+        if installed is not None and installed.sha256 == target.sha256:
             return installed
         check_sizes(target, "the bundle's target")
         return contained(target)
@@ -216,15 +216,15 @@ class _Check:
     def is_about_a_stranger(self, error: UserError) -> bool:
         """Whether `error` asks to mend a target that whoever checks the bundle does not own."""
         target, installed = self.bundle.target, self._installed
-        is_own = installed is not None and target_sha256(installed) == target_sha256(target)
+        is_own = installed is not None and installed.sha256 == target.sha256
         return not is_own and target.name in error.where.split()
 
     def _target_row(self) -> Row:
-        recorded = target_sha256(self.bundle.target)
+        recorded = self.bundle.target.sha256
         installed = self._installed
         claim = f"it is the target {self.bundle.target.name} as installed here"
         if installed is not None:
-            return equal(Kind.TARGET, claim, recorded, target_sha256(installed))
+            return equal(Kind.TARGET, claim, recorded, installed.sha256)
         return Row(
             kind=Kind.TARGET,
             claim=claim,

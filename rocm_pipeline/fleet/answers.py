@@ -6,7 +6,7 @@ from rocm_pipeline.fleet.inventory import Place
 from rocm_pipeline.fleet.transport import Answer
 from rocm_pipeline.records.journal import Received, Replay
 
-NOTICED_LOAD_NS = 200_000_000
+NOTICED_LOAD_NS = 100_000_000
 """A loaded model reports less; more means that it was loaded for this answer."""
 
 

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict
 
 from rocm_pipeline.fleet import circuits
 from rocm_pipeline.fleet.circuits import WHOLE_HOST
-from rocm_pipeline.fleet.estimates import Speeds
+from rocm_pipeline.fleet.estimates import ASSUMED, Speeds
 from rocm_pipeline.fleet.residency import learnt_of, resident_on, room_of
-from rocm_pipeline.fleet.state import Assignment, HostState, Job, Policy, Running
+from rocm_pipeline.fleet.state import Assignment, HostState, Job, Policy, Running, Speed
 from rocm_pipeline.records.fleet_tables import HostRow, TicketRow
 from rocm_pipeline.records.leases import Board, Rows
 
-STATE_SECONDS = 1.0
+STATE_SECONDS = 5.0
 """How long a host counts as it was, while nothing happens there."""
 
 Pair = tuple[str, str]
@@ -48,10 +48,10 @@ def wish_of(text: str) -> Wish:
 class Assigner:
     """Asks the policy who starts next; remembers what did not change since the last time."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, assumed: Speed = ASSUMED) -> None:
         self._policy = policy
         self._rows: Rows | None = None
-        self._speeds = Speeds()
+        self._speeds = Speeds(assumed=assumed)
         self._answers: dict[Pair, int] = {}
         self._states: dict[str, HostState] = {}
         self._states_at = 0.0
@@ -73,7 +73,8 @@ class Assigner:
         self._refresh(board)
         tickets = [*board.waiting.values(), *(running if alone else ())]
         jobs = [self._job(board, ticket) for ticket in tickets]
-        for start in self._policy.decide(board.now, jobs, list(self._states.values())):
+        hosts = [self._states[name] for name in board.hosts]
+        for start in self._policy.decide(board.now, jobs, hosts):
             self._start(board, start)
         if len(self._jobs) > 2 * (len(tickets) + len(board.running) + 32):
             self._jobs = {job.id: job for job in jobs}
@@ -117,7 +118,9 @@ class Assigner:
         if now - self._states_at > STATE_SECONDS:
             self._states_at = now
             self._states.clear()
-        changed = {*board.rows.touched, *(set(board.hosts) - set(self._states))}
+        # What is closed may open by itself, at any time.
+        closed_now = {name for name, state in self._states.items() if state.closed}
+        changed = {*board.rows.touched, *closed_now, *(set(board.hosts) - set(self._states))}
         board.rows.touched.clear()
         for host in changed:
             for model, row in board.speeds[host].items():

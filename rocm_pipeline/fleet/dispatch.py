@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from rocm_pipeline.fleet import circuits
 from rocm_pipeline.fleet.assigning import Assigner, Wish
 from rocm_pipeline.fleet.circuits import BackOff
+from rocm_pipeline.fleet.estimates import ASSUMED
 from rocm_pipeline.fleet.health import Finished, learn
-from rocm_pipeline.fleet.state import Policy
+from rocm_pipeline.fleet.state import Policy, Speed
 from rocm_pipeline.fleet.waiting import AllClosedError, Lease, Waiting
 from rocm_pipeline.records import owner
 from rocm_pipeline.records.fleet_tables import HostRow, TicketRow
-from rocm_pipeline.records.leases import Board, Leases
+from rocm_pipeline.records.leases import Board, Leases, Rows
 
 __all__ = ["AllClosedError", "Dispatcher", "Lease", "Pace", "Seen"]
 
@@ -38,12 +39,14 @@ OnHedge = Callable[[Lease], None]
 class Pace:
     """Seconds between what is done again and again."""
 
-    look: float = 0.05
+    look: float = 0.03
     """While a request waits: whether another process gave it a slot."""
     decide: float = 0.5
     """While any waits or may be hedged: for slots of processes that are gone, and for back-offs."""
     beat: float = 15.0
     """For other machines: this process lives."""
+    stopped: float = 3.0
+    """For so long a slot counts as taken whose connection we closed; the server has to notice."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ class Dispatcher:
         probe: Probe,
         back_off: BackOff,
         pace: Pace | None = None,
+        assumed: Speed = ASSUMED,
     ) -> None:
         self._leases = leases
-        self._assigner = Assigner(policy)
+        self._assigner = Assigner(policy, assumed)
         self._probe = probe
         self._back_off = back_off
         self._pace = pace or Pace()
@@ -81,6 +85,10 @@ class Dispatcher:
         self._announced: frozenset[Seen] = frozenset()
         self._announced_at = 0.0
         self._cleaned_at = 0.0
+        self._handed_out: Rows | None = None
+        """Of which rows those that wait were last told all."""
+        self._wake_at = 0.0
+        """When a back-off ends and deciding may help (seconds since the epoch)."""
         self._attendant: threading.Thread | None = None
 
     def announce(self, hosts: Sequence[Seen]) -> None:
@@ -128,7 +136,7 @@ class Dispatcher:
             started_at=0.0,
             expected_end=0.0,
         )
-        mine = Waiting(ticket.ticket_id, wish)
+        mine = Waiting(ticket.ticket_id, wish, ticket.give_up_at)
         with self._changed:
             self._waiting[mine.ticket_id] = mine
         try:
@@ -136,8 +144,10 @@ class Dispatcher:
                 board.put(ticket)
                 self._decide(board)
                 due = self._due(board, mine.hosts)
-                if not due and ticket.host is None:
-                    mine.judge(board, self._back_off.patience)
+                if ticket.host is None:
+                    self._wake_at = _next_change(board)
+                    if not due:
+                        mine.judge(board, self._back_off.patience)
             for host, model in due:
                 self._examine(host, model)
             while not mine.ended.is_set():
@@ -177,11 +187,13 @@ class Dispatcher:
         """While the block lasts, the answer of `lease` may be given a second slot elsewhere."""
         with self._changed:
             self._hedges[lease.ticket_id] = on_hedge
+            if len(self._announced) > 1:
+                self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                del self._hedges[lease.ticket_id]
+                self._hedges.pop(lease.ticket_id, None)
 
     @contextmanager
     def reserved(self, host: str, give_up_seconds: float) -> Generator[None, None, None]:
@@ -216,7 +228,8 @@ class Dispatcher:
             yield board
         orphans: list[str] = []
         with self._changed:
-            if board.is_news:
+            if board.is_news or board.rows is not self._handed_out:
+                self._handed_out = board.rows
                 for name in [name for name in self._waiting if name in board.running]:
                     self._waiting[name].granted(board.running[name])
             for ticket in board.started:
@@ -225,7 +238,8 @@ class Dispatcher:
                         self._waiting[ticket.ticket_id].granted(ticket)
                 elif ticket.hedge_of in self._hedges:
                     self._held.add(ticket.ticket_id)
-                    self._hedges[ticket.hedge_of](Lease.of(ticket))
+                    # once, so that a request never has more than two copies
+                    self._hedges.pop(ticket.hedge_of)(Lease.of(ticket))
                 else:
                     orphans.append(ticket.ticket_id)  # its answer came in between
         if orphans:
@@ -254,10 +268,10 @@ class Dispatcher:
             self._judge(board)
 
     def _judge(self, board: Board) -> None:
-        """Tell those that wait for what is not asked at all, or whose ticket has ended."""
+        """Tell those that wait for what is not asked at all."""
         with self._changed:
             for mine in self._waiting.values():
-                if not mine.ended.is_set() and board.ticket(mine.ticket_id) is not None:
+                if not mine.ended.is_set() and mine.ticket_id not in board.running:
                     mine.judge(board, self._back_off.patience)
 
     def _drop(self, mine: Waiting) -> None:
@@ -297,7 +311,8 @@ class Dispatcher:
                     self._leases.beat(owner.this_process())
                 if not waits and not may_hedge:
                     continue
-                if now - decided > self._pace.decide or self._leases.has_news():
+                is_time = now - decided > self._pace.decide or time.time() >= self._wake_at
+                if is_time or self._leases.has_news():
                     decided = now
                     self._look_again()
             except BaseException as error:
@@ -315,7 +330,17 @@ class Dispatcher:
         with self._board() as board:
             self._decide(board)
             due = self._due(board, hosts)
+            self._wake_at = _next_change(board)
             if not due:
                 self._judge(board)
         for host, model in due:
             threading.Thread(target=self._examine, args=(host, model), daemon=True).start()
+
+
+def _next_change(board: Board) -> float:
+    """When something changes by itself: a back-off of a circuit or of a busy host ends."""
+    times = [
+        row.retry_at for row in board.circuits.values() if row.state != circuits.State.CLOSED.value
+    ]
+    times += [row.calm_at for row in board.hosts.values()]
+    return min((at for at in times if at > board.now), default=float("inf"))

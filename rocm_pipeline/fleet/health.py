@@ -8,8 +8,8 @@ from statistics import median
 from rocm_pipeline.fleet import circuits, residency, servers, transport
 from rocm_pipeline.fleet.circuits import WHOLE_HOST, BackOff
 from rocm_pipeline.fleet.estimates import Timing
-from rocm_pipeline.fleet.residency import learnt_of
 from rocm_pipeline.fleet.reactions import Blame, reaction
+from rocm_pipeline.fleet.residency import learnt_of
 from rocm_pipeline.fleet.transport import Call, Deadlines
 from rocm_pipeline.records.fleet_tables import ParkedRow
 from rocm_pipeline.records.leases import Board
@@ -24,6 +24,7 @@ ENOUGH_TOKENS = 32
 WAITS_KEPT = 8
 GROWING = 4
 """So many waits in a row, each longer than the one before, are a queue that is not ours."""
+NOTICED_WAIT = 0.5
 LONG_WAIT = 5.0
 """Seconds; shorter waits inside a server are nobody's concern."""
 PARK_SECONDS = 3600.0
@@ -125,7 +126,7 @@ def _measure(board: Board, call: Finished, timing: Timing, back_off: BackOff) ->
     elif timing.tokens_out >= ENOUGH_TOKENS and timing.decode_seconds > 0:
         row.rates = (*row.rates, timing.tokens_out / timing.decode_seconds)[-RATES_KEPT:]
     host = board.hosts.get(call.host)
-    if host is not None:
+    if host is not None and (call.waited > NOTICED_WAIT or host.waits):
         host.waits = (*host.waits, call.waited)[-WAITS_KEPT:]
         if _grows(host.waits):
             reason = f"requests wait longer and longer inside it, now {call.waited:.0f} s"

@@ -67,6 +67,8 @@ class Host(_Frozen):
     """Requests in flight at most; what OLLAMA_NUM_PARALLEL is there."""
     max_loaded: int | None = Field(default=None, ge=1, le=64)
     """Models kept loaded at once, what OLLAMA_MAX_LOADED_MODELS is there; None: it is learnt."""
+    first_token: float | None = Field(default=None, gt=0)
+    """Seconds to the first token of a loaded model, where the usual ones are too few."""
     models: tuple[str, ...] = ()
     """The only models to use there, best first; empty: whatever it has that a role asks for."""
     roles: tuple[str, ...] = ()

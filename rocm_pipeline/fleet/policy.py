@@ -85,7 +85,8 @@ def _hedges(now: float, jobs: Sequence[Job], hosts: Sequence[HostState]) -> Iter
 
 def _copy_of(job: Job, work: Running, now: float) -> Job:
     # The same model, so that the question has one answer whoever is first.
-    return replace(job, models=(work.model,), tokens_out=job.tokens_out * stretch(work, now))
+    models = tuple(model for model in job.models if model == work.model)
+    return replace(job, models=models, tokens_out=job.tokens_out * stretch(work, now))
 
 
 def _copies(job: Job, there: str, lanes: Sequence[Lane]) -> Iterator[tuple[float, str, str, Lane]]:

@@ -1,4 +1,4 @@
-"""One request, asked once and, at the tail, a second time elsewhere: the first whole answer counts."""
+"""One request, asked once and, at the tail, once more elsewhere; the first whole answer counts."""
 
 import threading
 from collections.abc import Callable
@@ -21,6 +21,8 @@ class Copy:
     copy_of: "Copy | None" = None
     stop: Stop = field(default_factory=Stop)
     attempt_id: str = ""
+    began: threading.Event = field(default_factory=threading.Event)
+    """It has its attempt id, or will have none."""
     answer: Answer | None = None
     error: BaseException | None = None
 
@@ -29,8 +31,17 @@ class Copy:
         return self.answer is not None and self.answer.outcome is Outcome.OK
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A copy that ended by itself."""
+
+    attempt_id: str
+    place: Place
+    answer: Answer
+
+
 Attempt = Callable[[Copy], Answer]
-"""Makes the call of a copy and gives its slot back; sets `attempt_id` before it calls."""
+"""Makes the call of a copy and gives its slot back; `attempt_id` and `began` are set before."""
 
 
 class Race:
@@ -44,7 +55,7 @@ class Race:
         self._threads: list[threading.Thread] = []
         self._winner: Copy | None = None
 
-    def run(self, dispatcher: Dispatcher) -> list[Copy]:
+    def run(self, dispatcher: Dispatcher) -> list[Ended]:
         """Return the copies that ended by themselves, a whole answer first."""
         first = self._copies[0]
         try:
@@ -57,8 +68,12 @@ class Race:
                 thread.join()
         if first.error is not None:
             raise first.error
-        ended = [copy for copy in self._copies if copy.answer is not None and not _was_stopped(copy)]
-        return sorted(ended, key=lambda copy: copy is not self._winner)
+        in_order = sorted(self._copies, key=lambda copy: copy is not self._winner)
+        return [
+            Ended(copy.attempt_id, copy.place, copy.answer)
+            for copy in in_order
+            if copy.answer is not None and copy.answer.outcome is not Outcome.CANCELLED
+        ]
 
     def _join(self, lease: Lease) -> None:
         """Start a second copy. Called while the first one runs."""
@@ -77,6 +92,8 @@ class Race:
         except BaseException as error:
             copy.error = error
             return
+        finally:
+            copy.began.set()
         with self._lock:
             if copy.is_whole and self._winner is None:
                 self._winner = copy
@@ -88,7 +105,3 @@ class Race:
             for other in self._copies:
                 if other is not copy:
                     other.stop.set()
-
-
-def _was_stopped(copy: Copy) -> bool:
-    return copy.answer is not None and copy.answer.outcome is Outcome.CANCELLED

@@ -20,7 +20,9 @@ def room_of(row: HostRow) -> int | None:
 def resident_on(board: Board, row: HostRow) -> tuple[str, ...]:
     """Return the models that the host is taken to hold, least recently used first."""
     since = board.now - RESIDENT_SECONDS
-    used = sorted((s.used_at, s.model) for s in board.speeds[row.host].values() if s.used_at > since)
+    used = sorted(
+        (s.used_at, s.model) for s in board.speeds[row.host].values() if s.used_at > since
+    )
     held = tuple(model for _, model in used)
     room = room_of(row)
     return held if room is None else held[-room:]

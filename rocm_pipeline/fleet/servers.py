@@ -43,6 +43,15 @@ def loaded(url: str, deadlines: Deadlines) -> list[Loaded]:
     return transport.ask(url, deadlines, _loaded, within=deadlines.connect * 2)
 
 
+def unload(url: str, model: str, deadlines: Deadlines) -> None:
+    """Take a model out of memory; ConnectionError, in one line, when the server does not."""
+
+    async def free(client: Client) -> None:
+        await client.generate(model, keep_alive=0)
+
+    transport.ask(url, deadlines, free, within=deadlines.load + 2 * deadlines.connect)
+
+
 def pull(url: str, model: str, on_progress: Callable[[PullProgress], None]) -> None:
     """Let the server fetch `model` and wait for the end.
 

@@ -3,22 +3,14 @@
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
-from rocm_pipeline.fleet import servers, transport
-from rocm_pipeline.fleet.answers import (
-    NOTICED_LOAD_NS,
-    failure_of,
-    fresh_reply,
-    received_of,
-    replayed_reply,
-    seconds_waited,
-    timing_of,
-)
+from rocm_pipeline.fleet import servers
+from rocm_pipeline.fleet.answers import failure_of, fresh_reply, replayed_reply
 from rocm_pipeline.fleet.assigning import Wish
+from rocm_pipeline.fleet.attempts import Attempts
 from rocm_pipeline.fleet.chat import (
     ChatFailedError,
     ChatReply,
@@ -29,29 +21,27 @@ from rocm_pipeline.fleet.chat import (
     PoisonJobError,
 )
 from rocm_pipeline.fleet.circuits import BackOff
-from rocm_pipeline.fleet.dispatch import AllClosedError, Dispatcher, Lease, Seen
-from rocm_pipeline.fleet.estimates import expected_length
-from rocm_pipeline.fleet.health import Finished, probe
+from rocm_pipeline.fleet.dispatch import AllClosedError, Dispatcher, Lease, Pace, Seen
+from rocm_pipeline.fleet.estimates import ASSUMED, expected_length
+from rocm_pipeline.fleet.health import probe
 from rocm_pipeline.fleet.hosts import FleetConfig, Host, Preferences, default_preferences
 from rocm_pipeline.fleet.inventory import HostReport, Inventory, Place
 from rocm_pipeline.fleet.policy import EarliestEnd
+from rocm_pipeline.fleet.race import Copy, Ended, Race
 from rocm_pipeline.fleet.reactions import left_after, reaction
-from rocm_pipeline.fleet.state import Policy
-from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
-from rocm_pipeline.records.journal import Intent, Journal, Received, Replay
+from rocm_pipeline.fleet.state import Policy, Speed
+from rocm_pipeline.fleet.transport import Deadlines
+from rocm_pipeline.records.journal import Journal, Replay
 from rocm_pipeline.records.leases import Leases
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.store import StoreCorruptError
 
-PROVIDER = "ollama"
 MAX_ATTEMPTS = 4
 """Calls for one request that cost a host work, over all hosts and models."""
 MAX_CALLS = 12
 """Calls for one request, those included that no host began."""
 WAIT_SECONDS = 24 * 3600.0
 """A request that waited so long for a slot has no owner any more."""
-CHARGED_SECONDS = 30.0
-"""For so long a slot counts as taken whose answer we stopped reading."""
 CHARACTERS_PER_TOKEN = 3.5
 LENGTHS_KEPT = 200
 
@@ -74,6 +64,8 @@ class Fleet:
         deadlines: Deadlines | None = None,
         policy: Policy | None = None,
         back_off: BackOff | None = None,
+        pace: Pace | None = None,
+        assumed: Speed = ASSUMED,
     ) -> None:
         self._journal = journal
         self._leases = leases
@@ -82,8 +74,12 @@ class Fleet:
         self._inventory = Inventory(hosts, self._preferences, self._deadlines)
         self._lengths = defaultdict[str, deque[int]](lambda: deque(maxlen=LENGTHS_KEPT))
         """Tokens of the latest answers, by role."""
+        pace = pace or Pace()
         self._dispatcher = Dispatcher(
-            leases, policy or EarliestEnd(), self._probe, back_off or BackOff()
+            leases, policy or EarliestEnd(), self._probe, back_off or BackOff(), pace, assumed
+        )
+        self._attempts = Attempts(
+            journal, self._dispatcher, self._preferences, self._deadlines, pace.stopped
         )
 
     def survey(self, *, require: bool = False) -> list[HostReport]:
@@ -127,26 +123,40 @@ class Fleet:
         self._refuse_parked(request, ())
         failures: list[Failure] = []
         while places and _may_go_on(failures):
-            lease, place = self._slot(request, places, queued, failures)
-            attempt_id, answer = self._attempt(request, lease, place, failures, queued)
-            if answer.outcome is Outcome.OK:
-                self._lengths[request.role].append(answer.tokens_out)
-                return fresh_reply(attempt_id, place, answer)
-            failures.append(failure_of(attempt_id, place, answer))
-            _log.warning("%s", failures[-1].words)
-            if answer.outcome in (Outcome.MODEL_MISSING, Outcome.WRONG_MODEL):
-                self._inventory.forget(place.host)
+            for copy in self._ask(request, places, queued, failures):
+                answer, place = copy.answer, copy.place
+                if answer.outcome is Outcome.OK:
+                    self._lengths[request.role].append(answer.tokens_out)
+                    return fresh_reply(copy.attempt_id, place, answer)
+                failures.append(failure_of(copy.attempt_id, place, answer))
+                _log.warning("%s", failures[-1].words)
+                if answer.outcome in (Outcome.MODEL_MISSING, Outcome.WRONG_MODEL):
+                    self._inventory.forget(place.host)
+                places = left_after(place, answer.outcome, places)
             self._refuse_parked(request, failures)
-            places = left_after(place, answer.outcome, places)
         raise ChatFailedError(failures)
 
-    def _slot(
+    @contextmanager
+    def reserved(self, host: Host, give_up_seconds: float) -> Generator[None, None, None]:
+        """Keep a host's card free for a measurement: no requests, no models in its memory.
+
+        Waits until the answers under way have ended, for all processes; new ones go elsewhere or
+        wait. The slots come back when the block ends, or after `give_up_seconds`. Raises
+        ConnectionError when the host does not unload its models.
+        """
+        with self._dispatcher.reserved(host.url, give_up_seconds):
+            for model in servers.loaded(host.url, self._deadlines):
+                servers.unload(host.url, model.name, self._deadlines)
+            yield
+
+    def _ask(
         self,
         request: ChatRequest,
         places: Sequence[Place],
         queued: float,
         failures: Sequence[Failure],
-    ) -> tuple[Lease, Place]:
+    ) -> list[Ended]:
+        """Wait for a slot and ask there, at the tail on a second host, too."""
         by_pair = {_pair(place): place for place in places}
         self._dispatcher.announce(
             [
@@ -155,6 +165,7 @@ class Fleet:
                     report.host.name,
                     report.host.slots,
                     tuple(f"{model.name}@{model.digest}" for model in report.models),
+                    report.host.max_loaded,
                 )
                 for report in self._inventory.reports()
                 if report.models
@@ -175,77 +186,12 @@ class Fleet:
             if failures:
                 raise ChatFailedError(failures) from error
             raise _all_closed(places, error) from error
-        return lease, by_pair[lease.host, lease.model]
 
-    def _attempt(
-        self,
-        request: ChatRequest,
-        lease: Lease,
-        place: Place,
-        failures: Sequence[Failure],
-        queued: float,
-    ) -> tuple[str, Answer]:
-        intent = self._intent(request, place, len(failures) + 1, queued)
-        others = tuple(
-            failure.place.host.url
-            for failure in failures
-            if failure.place.host != place.host
-            and reaction(failure.outcome, failure.error).may_be_the_job
-        )
-        report = partial(
-            Finished,
-            host=lease.host,
-            model=lease.model,
-            job=request.job,
-            attempt_no=intent.attempt_no,
-            also_failed_on=others,
-        )
-        try:
-            attempt_id, answer = self._call(intent, place, lease.is_loaded)
-        except BaseException as error:
-            # The server reads on until it next writes; until then its slot is not free.
-            self._dispatcher.release(
-                lease,
-                report(outcome=Outcome.CANCELLED, error=type(error).__name__),
-                charged_seconds=CHARGED_SECONDS,
-            )
-            raise
-        offloaded = ""
-        if answer.outcome is Outcome.OK and answer.load_ns > NOTICED_LOAD_NS:
-            answer, offloaded = self._look_at_loaded(place, answer)
-        self._dispatcher.release(
-            lease,
-            report(
-                outcome=answer.outcome,
-                error=answer.error,
-                timing=timing_of(answer),
-                waited=seconds_waited(answer),
-                offloaded=offloaded,
-            ),
-        )
-        return attempt_id, answer
+        def place_of(lease: Lease) -> Place:
+            return by_pair[lease.host, lease.model]
 
-    def _look_at_loaded(self, place: Place, answer: Answer) -> tuple[Answer, str]:
-        """Check what was loaded for an answer: that model and no other, and all of it on the card.
-
-        Returns the answer, refused when another file answered under this name, and what is wrong
-        with how it was loaded.
-        """
-        try:
-            loaded = servers.loaded(place.host.url, self._deadlines)
-        except ConnectionError:
-            return answer, ""
-        found = next((model for model in loaded if model.name == place.model), None)
-        if found is None:
-            return answer, ""
-        if found.digest and found.digest != place.digest:
-            said = f"'{place.model}' is {found.digest[:12]} there now, not {place.digest[:12]}"
-            return replace(answer, outcome=Outcome.WRONG_MODEL, error=said), ""
-        # Nothing on a card at all is a machine without one, which is known by its speed.
-        if 0 < found.bytes_vram < found.bytes:
-            share = 100 * found.bytes_vram / found.bytes
-            return answer, f"only {share:.0f}% of the model is on the card"
-        return answer, ""
+        attempt = partial(self._attempts.make, request, tuple(failures), queued)
+        return Race(Copy(lease, place_of(lease)), attempt, place_of).run(self._dispatcher)
 
     def _probe(self, url: str, model: str) -> str:
         names = [m.name for r in self._inventory.reports() if r.host.url == url for m in r.models]
@@ -277,7 +223,7 @@ class Fleet:
         # Equal models give equal intents, whatever the host: one look-up for each is enough.
         for place in {place.identity: place for place in places}.values():
             try:
-                replay = self._journal.replay(self._intent(request, place, 1, 0.0))
+                replay = self._journal.replay(self._attempts.intent(request, place, 1, 0.0))
             except StoreCorruptError as error:
                 # The fleet's answers cost nothing: asking again mends the store.
                 _log.warning("a stored answer is damaged and is asked for again: %s", error)
@@ -285,59 +231,6 @@ class Fleet:
             if replay is not None:
                 return replay
         return None
-
-    def _options(self, request: ChatRequest, model: str) -> dict[str, Any]:
-        return {
-            **request.options,
-            "num_ctx": self._preferences.context_of(model),
-            "num_predict": request.max_tokens,
-            "seed": request.seed,
-        }
-
-    def _intent(self, request: ChatRequest, place: Place, attempt_no: int, queued: float) -> Intent:
-        return Intent(
-            provider=PROVIDER,
-            model=place.model,
-            model_digest=place.digest,
-            system=request.system,
-            prompt=request.prompt,
-            seed=request.seed,
-            options={"options": self._options(request, place.model), "format": request.format},
-            host=place.host.url,
-            target=request.target,
-            purpose=request.purpose,
-            role=request.role,
-            plan_id=request.plan_id,
-            task_id=request.task_id,
-            run_id=request.run_id,
-            round=request.round,
-            attempt_no=attempt_no,
-            t_queued=queued,
-            give_up_seconds=2 * self._deadlines.total,
-        )
-
-    def _call(self, intent: Intent, place: Place, is_loaded: bool) -> tuple[str, Answer]:
-        call = Call(
-            model=intent.model,
-            system=intent.system,
-            prompt=intent.prompt,
-            options=intent.options["options"],
-            format=intent.options["format"],
-            is_loaded=is_loaded,
-        )
-        attempt_id = self._journal.intent(intent)
-        try:
-            answer = transport.chat(place.host.url, call, self._deadlines)
-        except BaseException as error:
-            self._journal.finish(
-                attempt_id,
-                Received(outcome=Outcome.CANCELLED, error=type(error).__name__, t_done=time.time()),
-            )
-            raise
-        received = received_of(answer)
-        self._journal.finish(attempt_id, received)
-        # what is used is what was stored, redacted
-        return attempt_id, replace(answer, parts=[received.text or ""], error=received.error)
 
 
 def _may_go_on(failures: Sequence[Failure]) -> bool:

@@ -10,7 +10,7 @@ class Stop:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: "asyncio.Task[object] | None" = None
+        self._task: asyncio.Task[object] | None = None
         self.is_set = False
 
     def set(self) -> None:

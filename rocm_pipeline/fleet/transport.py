@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from rocm_pipeline.fleet.degenerate import repetition
+from rocm_pipeline.fleet.stopping import Stop
 from rocm_pipeline.records.outcome import Outcome
 
 # The package makes a client from OLLAMA_HOST when it is imported, and raises where that is no
@@ -101,9 +102,12 @@ class Installed:
     family: str
 
 
-def chat(url: str, call: Call, deadlines: Deadlines) -> Answer:
-    """Make one call and wait for its end. Runs its own event loop: call it from a plain thread."""
-    return asyncio.run(_chat(url, call, deadlines))
+def chat(url: str, call: Call, deadlines: Deadlines, stop: Stop | None = None) -> Answer:
+    """Make one call and wait for its end. Runs its own event loop: call it from a plain thread.
+
+    `stop` ends it from another thread, as CANCELLED.
+    """
+    return asyncio.run(_chat(url, call, deadlines, stop or Stop()))
 
 
 def installed(url: str, deadlines: Deadlines) -> list[Installed]:
@@ -186,19 +190,31 @@ async def _installed(client: ollama.AsyncClient) -> list[Installed]:
     ]
 
 
-async def _chat(url: str, call: Call, deadlines: Deadlines) -> Answer:
+async def _chat(url: str, call: Call, deadlines: Deadlines, stop: Stop) -> Answer:
     answer = Answer(outcome=Outcome.INCOMPLETE, error="the stream ended without its final record")
     try:
+        stop.bind()
         async with _Client(url, deadlines) as client, aclosing(client.stream_chat(call)) as parts:
-            await _receive(parts, call, answer, deadlines)
+            await _receive(parts, call, answer, deadlines, stop)
     except _FAULTS as error:
         answer.outcome, answer.error = _explain(error, deadlines)
+    except asyncio.CancelledError:
+        if not stop.is_set:
+            raise
+        answer.outcome, answer.error = Outcome.CANCELLED, "another copy of it was answered first"
+        answer.tokens_out = len(answer.parts)  # one part is one token, as a rule
+    finally:
+        stop.unbind()
     answer.t_done = time.time()
     return answer
 
 
 async def _receive(
-    parts: AsyncIterator[ollama.ChatResponse], call: Call, answer: Answer, deadlines: Deadlines
+    parts: AsyncIterator[ollama.ChatResponse],
+    call: Call,
+    answer: Answer,
+    deadlines: Deadlines,
+    stop: Stop,
 ) -> None:
     """Fill `answer` from the stream; it stays INCOMPLETE when the stream just ends."""
     give_up = time.monotonic() + deadlines.total
@@ -209,6 +225,8 @@ async def _receive(
         part = await _next(parts, answer.t_first is None, patience, give_up, deadlines)
         if part is None:
             return
+        if stop.is_set:  # `wait_for` forgets a cancellation that comes together with its result
+            raise asyncio.CancelledError
         answer.t_first = answer.t_first or time.time()
         answer.parts.append(part.message.content or "")
         length += len(answer.parts[-1])

@@ -39,6 +39,8 @@ class Waiting:
 
     ticket_id: str
     wish: Wish
+    give_up_at: float
+    """Seconds since the epoch."""
     lease: Lease | None = None
     error: BaseException | None = None
     ended: threading.Event = field(default_factory=threading.Event)
@@ -58,6 +60,8 @@ class Waiting:
 
     def judge(self, board: Board, patience: float) -> None:
         """Fail when nothing may be asked, and will not be for longer than the patience."""
+        if board.now > self.give_up_at:
+            self.failed(AllClosedError(dict.fromkeys(self.hosts, "no slot came free in time")))
         if not all_closed(board, self.wish):
             self.closed_since = None
             return

@@ -127,7 +127,7 @@ class ContainedReference:
 
 
 def _command() -> tuple[list[str], dict[str, Path]]:
-    program = Path(str(files("rocm_pipeline.lab") / "case_program.py"))
+    program = Path(str(files("rocm_pipeline.lab") / "inside" / "case_program.py"))
     packages = Path(np.__file__).resolve().parents[1]
     readonly = {_PROGRAM: program, _PACKAGES: packages}
     interpreter = Path(sys.executable).resolve()

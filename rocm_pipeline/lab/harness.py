@@ -4,7 +4,6 @@ It draws its own cases, owns the numbers and gives every verdict. Nothing a cand
 returns or claims counts.
 """
 
-import hashlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -102,7 +101,7 @@ class Harness:
         """Return the experiment that `judge` would be; equal identities need not run twice."""
         return Identity(
             target=target.name,
-            target_sha256=hashlib.sha256(target.model_dump_json().encode()).hexdigest(),
+            target_sha256=target.sha256,
             source_sha256=candidate.source_sha256,
             plan_sha256=candidate.plan_sha256,
             harness=harness_sha256()[:16],

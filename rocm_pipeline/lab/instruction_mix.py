@@ -7,6 +7,7 @@ Names differ per generation: `ds_read` / `ds_load`, `global_load_dwordx4` / `glo
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 _LABEL = re.compile(r"^([A-Za-z_$][\w$.]*):")
 _INSTRUCTION = re.compile(r"^\s+([a-z][a-z0-9_]*)(.*)$")
@@ -45,13 +46,13 @@ def _functions(assembly: str) -> dict[str, list[tuple[str, str]]]:
     current: list[tuple[str, str]] | None = None
     types = set(re.findall(r"^[ \t]+\.type[ \t]+([\w$.]+),@function", assembly, re.MULTILINE))
     for line in assembly.splitlines():
-        label = _LABEL.match(line)
-        if label and label[1] in types:
+        if line.startswith(("\t", " ")):
+            if current is not None and (found := _INSTRUCTION.match(line)):
+                current.append((found[1], found[2]))
+        elif (label := _LABEL.match(line)) and label[1] in types:
             current = functions.setdefault(label[1], [])
         elif _END.match(line):
             current = None
-        elif current is not None and (found := _INSTRUCTION.match(line)):
-            current.append((found[1], found[2]))
     return functions
 
 
@@ -65,6 +66,7 @@ def _classes(instructions: list[tuple[str, str]]) -> Iterator[str]:
             yield "vmem wait"
 
 
+@lru_cache(maxsize=4096)  # a kernel has thousands of instructions and some hundred names
 def _class_of(name: str) -> str:
     if name.startswith(("v_mfma", "v_smfma", "v_wmma", "v_swmma")):
         return "matrix"

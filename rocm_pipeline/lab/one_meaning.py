@@ -22,7 +22,7 @@ _RESERVED = re.compile(r"__\w+|_[A-Z]\w*")
 _LANGUAGE = re.compile(
     r"__attribute|__extension__|__func__|__const|__const__|__inline|__inline__|__restrict|"
     r"__restrict__|__signed__|__typeof|__typeof__|__alignof|__alignof__|__volatile__|"
-    r"_Float16|_Static_assert"
+    r"_Float16|_Static_assert|__ATOMIC_(RELAXED|ACQUIRE|RELEASE|ACQ_REL|SEQ_CST)"
 )
 _BUILTIN = re.compile(
     r"__builtin_("
@@ -33,6 +33,15 @@ _BUILTIN = re.compile(
     r"|nontemporal_(load|store)|convertvector|shufflevector|(elementwise|reduce)_\w+"
     r"|(add|sub|mul)_overflow|offsetof)"
 )
+_QUESTIONS = frozenset(
+    {
+        *("decltype", "typeof", "__typeof", "__typeof__", "alignof", "__alignof", "__alignof__"),
+        *("noexcept", "requires", "_Alignof"),
+    }
+)
+"""Words whose operand is not evaluated."""
+_LONGEST_TYPE = 16
+"""Tokens of the operand of a `sizeof`."""
 _LONGEST_ATTRIBUTES = 100
 """Tokens of one list of attributes."""
 _NAMES_A_MACRO = ("define", "undef", "ifdef", "ifndef", "elifdef", "elifndef")
@@ -43,6 +52,7 @@ def breaches(stream: tuple[Token, ...]) -> Iterator[Breach]:
     """Yield what could mean one thing to the emulator and another to the GPU."""
     lines = tuple(directives(stream))
     yield from _names(stream)
+    yield from _asked_builtins(stream)
     yield from _host_functions(stream)
     yield from _attributes(stream)
     yield from definitions(lines)
@@ -65,6 +75,14 @@ def header_names() -> frozenset[str]:
     return frozenset(re.findall(r"\b__\w+", "\n".join(texts)))
 
 
+@cache
+def amdgpu_builtins() -> frozenset[str]:
+    """The AMDGPU compiler's builtins that the emulator has, too: macros of its side alone."""
+    folder = files("rocm_pipeline.lab") / "include" / "hip" / "detail" / "emulator"
+    texts = [each.read_text() for each in folder.iterdir() if each.name.startswith("builtins_")]
+    return frozenset(re.findall(r"^#define (__\w+)", "\n".join(texts), re.MULTILINE))
+
+
 def _names(stream: Sequence[Token]) -> Iterator[Breach]:
     for token in stream:
         if token.kind != "word":
@@ -72,7 +90,7 @@ def _names(stream: Sequence[Token]) -> Iterator[Breach]:
         if _DIFFERENT.fullmatch(token.text):
             yield f"'{token.text}': it differs between the compilers", token.line
         elif token.text.startswith("__builtin_"):
-            if not _BUILTIN.fullmatch(token.text):
+            if not _BUILTIN.fullmatch(token.text) and token.text not in amdgpu_builtins():
                 yield (
                     f"'{token.text}': no builtin that both sides have; use HIP's names",
                     token.line,
@@ -85,9 +103,46 @@ def _names(stream: Sequence[Token]) -> Iterator[Breach]:
             )
 
 
+def _asked_builtins(stream: tuple[Token, ...]) -> Iterator[Breach]:
+    """Whether a call of a builtin is well formed differs between the sides: nobody may ask."""
+    used = next((t for t in stream if t.kind == "word" and t.text in amdgpu_builtins()), None)
+    if used is None:
+        return
+    for line in directives(stream):
+        if any(token.text == "sizeof" for token in line):
+            yield f"'{used.text}': sizeof in a macro could ask about it", line[0].line
+    for index, token in enumerate(stream):
+        if token.kind != "word":
+            continue
+        asks = token.text in _QUESTIONS or (
+            token.text == "sizeof" and not _is_of_a_type(stream[index + 1 : index + _LONGEST_TYPE])
+        )
+        if asks:
+            yield (
+                f"'{used.text}': a source that uses builtins of the GPU must not ask by "
+                f"'{token.text}' what an expression is",
+                token.line,
+            )
+
+
+def _is_of_a_type(rest: Sequence[Token]) -> bool:
+    """Whether `sizeof` is followed by words in parentheses, which call nothing."""
+    if not rest or rest[0].text != "(":
+        return False
+    for token in rest[1:]:
+        if token.text == ")":
+            return True
+        if token.kind != "word" and token.text not in ("*", "::", "<", ">", ",", "[", "]"):
+            return False
+        if token.text in amdgpu_builtins():
+            return False
+    return False
+
+
 def _is_known(name: str) -> bool:
     inner = name.removeprefix("__").removesuffix("__")
-    return bool(_LANGUAGE.fullmatch(name) or name in header_names() or inner in ATTRIBUTES)
+    known = name in header_names() or name in amdgpu_builtins() or inner in ATTRIBUTES
+    return known or bool(_LANGUAGE.fullmatch(name))
 
 
 def _host_functions(stream: Sequence[Token]) -> Iterator[Breach]:

@@ -13,7 +13,7 @@ from rocm_pipeline.lab.occupancy import occupancy
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.launch_plan import BoundLaunch, LaunchPlanError
-from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.targets.subject import Subject
 
 _POINTER_BYTES = 8
 _SYMBOL_BYTES = 4
@@ -30,7 +30,7 @@ class _Passed:
 
 
 def check(
-    candidate: Candidate, target: Target, toolchain: Toolchain
+    candidate: Candidate, target: Subject, toolchain: Toolchain
 ) -> tuple[tuple[CompileRecord, ...], dict[str, DeviceBuild]]:
     """Compile for every architecture of `target` and hold the result against the launch plan.
 
@@ -45,7 +45,7 @@ def check(
     return tuple(records), builds
 
 
-def _record(candidate: Candidate, target: Target, build: DeviceBuild) -> CompileRecord:
+def _record(candidate: Candidate, target: Subject, build: DeviceBuild) -> CompileRecord:
     if build.status is not Status.PASSED:
         return _failed(build, build.status, [build.message])
     facts = architecture(build.architecture)
@@ -81,7 +81,7 @@ def _failed(build: DeviceBuild, status: Status, complaints: Iterable[str]) -> Co
     )
 
 
-def _launches(candidate: Candidate, target: Target, wave: int) -> Iterator[BoundLaunch]:
+def _launches(candidate: Candidate, target: Subject, wave: int) -> Iterator[BoundLaunch]:
     """Every launch the harness may make, those of the timing cases first."""
     for case in (*target.timing_cases, *target.public_cases, *target.kernel_variants()):
         yield from target.bind(candidate.launch_plan, case, wave).launches
@@ -93,7 +93,7 @@ def _complaints(
     facts: Architecture,
     launches: tuple[BoundLaunch, ...],
     candidate: Candidate,
-    target: Target,
+    target: Subject,
 ) -> Iterator[str]:
     if _INLINE_ASSEMBLY in build.assembly:
         yield "inline assembly in the compiled code: write it in HIP"
@@ -110,7 +110,7 @@ def _complaints(
         yield from _launch_complaints(kernel, launch, facts)
 
 
-def _passed(launch: BoundLaunch, candidate: Candidate, target: Target) -> tuple[_Passed, ...]:
+def _passed(launch: BoundLaunch, candidate: Candidate, target: Subject) -> tuple[_Passed, ...]:
     workspace = {entry.name for entry in candidate.launch_plan.workspace}
 
     def argument(name: str) -> _Passed:

@@ -24,6 +24,7 @@ from pathlib import Path
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.device_build import DeviceBuild
+from rocm_pipeline.lab.diagnostics import Diagnosis
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.precompiled_header import HEADER_SOURCE, begins_with_header
 from rocm_pipeline.lab.sandbox import Completed, Limits, ResultRefused, Sandbox, read_result
@@ -135,7 +136,7 @@ class Toolchain:
             return stored
         header = self._header(architecture) if begins_with_header(source) else b""
         build, repeatable = self._compile_in_sandbox(source, architecture, header)
-        if header and repeatable and build.status is Status.COMPILE_ERROR:
+        if header and repeatable and build.status is not Status.PASSED:
             # What an agent reads about its mistakes never comes from the shortcut.
             build, repeatable = self._compile_in_sandbox(source, architecture, b"")
         if repeatable:
@@ -184,7 +185,8 @@ class Toolchain:
             return DeviceBuild(architecture, Status.COMPILE_ERROR, killed)
         if done.returncode > 0:
             message = message or f"the compiler ended with status {done.returncode}, saying nothing"
-            return DeviceBuild(architecture, Status.COMPILE_ERROR, message)
+            diagnosis = Diagnosis(message)
+            return DeviceBuild(architecture, diagnosis.status, diagnosis.explained)
         return None
 
     def _header(self, architecture: str) -> bytes:

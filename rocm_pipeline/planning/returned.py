@@ -4,8 +4,6 @@ Nothing but plans, reviews and evidence is kept for this: a plan that a review m
 the next final review of its target.
 """
 
-import hashlib
-
 from sqlalchemy import select
 
 from rocm_pipeline.errors import UserError
@@ -38,8 +36,11 @@ def save(records: Records, plan: Plan) -> None:
         )
 
 
-def continued(records: Records, plan: Plan) -> Plan:
-    """Return the last plan that reviews made of `plan`; `plan` itself where none did."""
+def continued(records: Records, plan: Plan, target: Target) -> Plan:
+    """Return the last plan that reviews made of `plan`; `plan` itself where none did.
+
+    What was asked about a kernel for another version of the target is not taken up.
+    """
     query = (
         select(PlanRow)
         .where(PlanRow.target == plan.target, PlanRow.commit == plan.commit)
@@ -52,7 +53,10 @@ def continued(records: Records, plan: Plan) -> Plan:
         document = _document(records, following.json_sha256) if following else None
         if document is None:
             break
-        plan = Plan.model_validate_json(document)
+        asked = Plan.model_validate_json(document)
+        if not _is_about(records, asked, target):
+            break
+        plan = asked
     return plan
 
 
@@ -76,11 +80,7 @@ def open_follow_up(records: Records, target: Target, commit: str) -> Plan | None
     if document is None or _is_reviewed_since(records, row):
         return None
     plan = Plan.model_validate_json(document)
-    subjects = {subject for task in plan.tasks if (subject := subject_of(task))}
-    judged = [newest_evidence(records, subject) for subject in subjects]
-    digest = hashlib.sha256(target.model_dump_json().encode()).hexdigest()
-    fits = any(found and found.identity.target_sha256 == digest for found in judged)
-    return plan if fits else None
+    return plan if _is_about(records, plan, target) else None
 
 
 def newest_evidence(records: Records, kernel: str) -> Evidence | None:
@@ -95,6 +95,13 @@ def newest_evidence(records: Records, kernel: str) -> Evidence | None:
         row = session.scalar(query)
     document = _document(records, row.json_sha256) if row else None
     return Evidence.model_validate_json(document) if document is not None else None
+
+
+def _is_about(records: Records, plan: Plan, target: Target) -> bool:
+    """Say whether a kernel that is to be changed was judged on this version of the target."""
+    subjects = {subject for task in plan.tasks if (subject := subject_of(task))}
+    judged = [newest_evidence(records, subject) for subject in subjects]
+    return any(found and found.identity.target_sha256 == target.sha256 for found in judged)
 
 
 def _is_reviewed_since(records: Records, row: PlanRow) -> bool:

@@ -22,11 +22,11 @@ class TicketRow(Base):
     give_up_at: Mapped[float]
     """When the ticket ends, whatever the process says."""
     wish_json: Mapped[str]
-    hedge_of: Mapped[str | None] = mapped_column(default=None)
-    """The ticket whose answer this one asks for a second time, on another host."""
     waiting_since: Mapped[float]
     host: Mapped[str | None] = mapped_column(default=None)
     model: Mapped[str | None] = mapped_column(default=None)
+    hedge_of: Mapped[str | None] = mapped_column(default=None)
+    """The ticket whose answer this one asks for a second time, on another host."""
     must_load: Mapped[bool] = mapped_column(default=False)
     """The host has to load the model first, as far as we know."""
     started_at: Mapped[float] = mapped_column(default=0.0)

@@ -98,8 +98,6 @@ class AttemptRow(Base):
     round: Mapped[int]
     attempt_no: Mapped[int]
     """1 for the first call of a request, 2 for its first retry, ..."""
-    hedge_of: Mapped[str | None] = mapped_column(default=None)
-    """The attempt that this one is a second copy of, on another host; the first answer counts."""
 
     provider: Mapped[str]
     host: Mapped[str]
@@ -119,6 +117,8 @@ class AttemptRow(Base):
 
     t_queued: Mapped[float]
     t_sent: Mapped[float]
+    hedge_of: Mapped[str | None] = mapped_column(default=None)
+    """The attempt that this one is a second copy of, on another host; the first answer counts."""
     t_first: Mapped[float | None] = mapped_column(default=None)
     t_done: Mapped[float | None] = mapped_column(default=None)
     status: Mapped[str] = mapped_column(String, index=True, default=Outcome.PENDING.value)

@@ -1,5 +1,7 @@
 """What a final review is made from, out of what the stages before it made."""
 
+from collections import Counter
+
 from rocm_pipeline.agents.outcome import ChosenKernel, Document
 from rocm_pipeline.bundle.claims import Reproduction
 from rocm_pipeline.errors import UserError
@@ -68,10 +70,19 @@ def reviewed_beside(artefacts: Artefacts, asking: Asking, target: str) -> tuple[
 
 
 def _of_reproduction(found: Reproduction) -> Facts:
-    """Return the claims that do not stand by name; its words count the others."""
-    rest = (*found.broken, *found.unchecked)
-    checks = (CheckFact(row.claim, row.verdict.value, row.reason or row.found) for row in rest)
-    return Facts(found.id, found.words, tuple(checks))
+    """Return the claims that do not stand by name, and why how many others were not checked."""
+    unchecked = Counter(row.reason for row in found.unchecked)
+    return Facts(
+        found.id,
+        found.words,
+        (
+            *(CheckFact(row.claim, row.verdict.value, row.found) for row in found.broken),
+            *(
+                CheckFact(f"{n} claim{'s' * (n > 1)}", "not checked", why)
+                for why, n in unchecked.items()
+            ),
+        ),
+    )
 
 
 def _of_document(document: Document) -> Facts:

@@ -1,5 +1,6 @@
 """What the harness judges kernels on: symbols, tensors, scalars, cases, and the right answers."""
 
+import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -181,6 +182,11 @@ class Subject(_Frozen):
     reference: str
     """Source of a Python file with `reference(inputs, symbols, scalars) -> outputs`, in float64."""
     architectures: tuple[str, ...] = Field(default=ARCHITECTURES, min_length=1)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all of it; evidence names by it what it judged a kernel on."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pytest
 from rocm_pipeline.agents.cross_review import CrossReviewer, measure_models
 from rocm_pipeline.agents.embedded import MODEL, EmbeddedServer, model_digest
 from rocm_pipeline.agents.outcome import Exchange
-from rocm_pipeline.fleet import service
+from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.hosts import Host
 from rocm_pipeline.fleet.service import Fleet
 from rocm_pipeline.planning.claude.judgement import Judgements
@@ -60,6 +60,9 @@ def said(verdict: str, *remarks: dict[str, str]) -> str:
     return json.dumps({"reviews": [one]})
 
 
+SOON = BackOff(first=0.01, longest=0.1)
+
+
 class Scene:
     """Records and a host with two models, which answers with `texts` in turn."""
 
@@ -70,7 +73,10 @@ class Scene:
         self.script = Script(self._behave, models={AUTHOR: "a" * 64, OTHER: "b" * 64})
         url = stack.enter_context(serving(self.script))
         self.fleet = Fleet(
-            (Host(name="alpha", url=url),), self.records.journal, self.records.leases
+            (Host(name="alpha", url=url),),
+            self.records.journal,
+            self.records.leases,
+            back_off=SOON,
         )
 
     def _behave(self, wire: Reply, body: dict[str, Any]) -> None:
@@ -84,10 +90,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Scene]:
-    monkeypatch.setattr(service, "FIRST_PAUSE_SECONDS", 0.01)
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
     with ExitStack() as stack:
         yield Scene(stack, tmp_path, getattr(request, "param", ()))
 

@@ -43,6 +43,7 @@ from rocm_pipeline.targets.spec import Case, Target
 from tests.automation.conftest import PageWriter
 from tests.fakes.pipeline import FakePipeline, FakeSources
 from tests.planning.claude.scripted import VALID
+from tests.scale import is_long
 from tests.standins.claude import KEY, Ending, Request, Says, StandIn, serving
 
 TARGET = "row_softmax"
@@ -143,6 +144,9 @@ def _line(blocks: dict[str, str], file: str) -> str:
     return f"{file}:{found[1]}" if found else file
 
 
+only_long = pytest.mark.skipif(not is_long(), reason="three whole runs: only with `--long`")
+
+
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "ROCM_PIPELINE_HOME"):
@@ -215,6 +219,7 @@ def test_a_reviewer_that_is_never_content_ends_it_after_two_returns(job: Run) ->
     assert job.run().made == ()
 
 
+@only_long
 def test_an_operator_that_comes_back_as_it_was_is_not_paid_for_twice(job: Run) -> None:
     """The embedded agent writes the same operator again, so that the review asks nothing new."""
     job.cites = lambda _: "op.py"
@@ -227,6 +232,7 @@ def test_an_operator_that_comes_back_as_it_was_is_not_paid_for_twice(job: Run) -
     assert job.run().made == ()
 
 
+@only_long
 def test_a_changed_target_is_planned_afresh(job: Run) -> None:
     job.cites = lambda _: "kernel.hip"
     job.run()

@@ -14,6 +14,7 @@ from rocm_pipeline.automation.commits import Commit, Cursor, commits, due, new_c
 from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
+from rocm_pipeline.resources.asking import asking_of
 from rocm_pipeline.resources.instance import prepare_instance
 from rocm_pipeline.resources.sources import HomeHistory, HomeSources
 from tests.automation.conftest import LOCATION, Command
@@ -217,6 +218,19 @@ def test_a_cursor_that_the_repository_forgot_counts_every_file_as_changed(
 ) -> None:
     repository.commit(IN_SOFTMAX, IN_ATTENTION)
     assert set(requested(tick("0" * 40))) == {"row_softmax", "flash_attention"}
+
+
+def test_targets_that_one_commit_touched_are_planned_together(
+    repository: Repository, tick: Tick
+) -> None:
+    seen = repository.commit("README.md")
+    repository.commit(IN_SOFTMAX, IN_ATTENTION)
+    found = tick(seen)
+    assert isinstance(found, SensorResult)
+    for run in found.run_requests or []:
+        asking = asking_of("run-1", run.tags)
+        assert asking.together == ("flash_attention", "row_softmax")
+        assert not asking.may_wait
 
 
 def test_a_folder_that_is_no_repository_is_a_reason_to_skip(

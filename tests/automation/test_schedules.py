@@ -6,9 +6,12 @@ import pytest
 from dagster import DefaultScheduleStatus, build_schedule_context, instance_for_test
 
 from rocm_pipeline.automation.schedules import NIGHTLY_VARIABLE, nightly, nightly_cron
+from rocm_pipeline.definitions import defs
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.resources.asking import asking_of
 from tests.fakes.pipeline import FakeSources
+
+REPOSITORY = defs.get_repository_def()
 
 
 def test_every_target_is_run_once_a_night() -> None:
@@ -19,6 +22,7 @@ def test_every_target_is_run_once_a_night() -> None:
                 instance=instance,
                 scheduled_execution_time=datetime(2026, 3, day, 2),
                 resources={"sources": FakeSources()},
+                repository_def=REPOSITORY,
             )
             found = nightly(context)
             assert isinstance(found, list)
@@ -40,6 +44,7 @@ def test_the_runs_of_a_night_may_wait_and_are_planned_together() -> None:
             instance=instance,
             scheduled_execution_time=datetime(2026, 3, 1, 2),
             resources={"sources": FakeSources()},
+            repository_def=REPOSITORY,
         )
         runs = nightly(context)
     assert isinstance(runs, list)

@@ -72,6 +72,10 @@ class Reply(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         script = self.script
+        if self.path == "/api/generate" and body.get("keep_alive") == 0:
+            script.loaded.pop(body["model"], None)
+            self.whole(200, json.dumps({"model": body["model"], "done": True, "response": ""}))
+            return
         with script.lock:
             script.chats.append(body)
             script.headers.append({k.lower(): v for k, v in self.headers.items()})

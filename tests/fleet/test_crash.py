@@ -33,7 +33,7 @@ print("done", flush=True)
 
 def test_kills_at_random_lose_no_answer_and_repeat_no_finished_call(tmp_path: Path) -> None:
     chance = random.Random(20)
-    script = Script(answers("ans", "wer", after=0.02))
+    script = Script(answers("ans", "wer", after=0.06))
     with serving(script) as url:
         for _ in range(KILLS):
             asker = start(tmp_path, url)

@@ -14,6 +14,7 @@ from rocm_pipeline.fleet.chat import ChatFailedError, ChatRequest, NoHostError, 
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.hosts import Host
 from rocm_pipeline.fleet.service import Fleet
+from rocm_pipeline.fleet.stopping import Stop
 from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
@@ -251,13 +252,13 @@ class Flaky:
         self._real = transport.chat
         monkeypatch.setattr(transport, "chat", self._chat)
 
-    def _chat(self, url: str, call: Call, deadlines: Deadlines) -> Answer:
+    def _chat(self, url: str, call: Call, deadlines: Deadlines, stop: Stop | None = None) -> Answer:
         if self.left:
             self.left -= 1
             with serving(Script(answers("x"))) as gone:
                 pass
-            return self._real(gone, call, deadlines)
-        return self._real(url, call, deadlines)
+            return self._real(gone, call, deadlines, stop)
+        return self._real(url, call, deadlines, stop)
 
 
 def test_an_only_host_that_restarts_is_asked_again_and_not_left_alone(

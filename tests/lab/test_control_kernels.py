@@ -38,6 +38,7 @@ def answer(
         CASE,
         (tensor,),
         inputs or {},
+        inputs or {},
         {"y": expected},
         {} if lowered is None else {"y": lowered},
     )

@@ -87,6 +87,41 @@ def test_a_kernel_fails_for_its_own_reason(
         assert not evidence.speedups
 
 
+@pytest.mark.parametrize(
+    ("expression", "tier", "words"),
+    [
+        ("lgammaf(x[i])", Tier.T0, "'lgammaf': Not written yet on either side"),
+        ("(float)clock64()", Tier.T0, "can tell when it is timed"),
+        ('(float)(printf("x"), 0)', Tier.T0, "Write the value into a buffer"),
+        ("(float)__builtin_amdgcn_update_dpp(0, i, 0x150, 15, 15, false)", Tier.T1, "of DPP"),
+    ],
+)
+def test_hip_that_is_not_supported_is_said_to_be_so_with_its_line(
+    harness: Harness,
+    target: Target,
+    candidate_of: MakeCandidate,
+    scale_source: str,
+    expression: str,
+    tier: Tier,
+    words: str,
+) -> None:
+    source = changed(scale_source, "factor * x[i]", f"factor * x[i] + {expression}")
+    evidence = harness.judge(candidate_of(source), target)
+    line = next(n for n, text in enumerate(source.splitlines(), 1) if expression in text)
+    finding = evidence.findings[0]
+    assert (evidence.status, finding.line) == (Status.UNSUPPORTED, line), finding.message
+    assert evidence.tier is tier
+    assert words in finding.message
+    assert "UNSUPPORTED: " in finding.message
+
+
+def test_a_mistake_beside_what_is_not_supported_is_a_mistake(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> None:
+    source = changed(scale_source, "factor * x[i]", "lgammaf(x[i]) * unknown")
+    assert harness.judge(candidate_of(source), target).status is Status.COMPILE_ERROR
+
+
 def test_an_error_that_shows_only_at_the_timed_size_is_a_finding(
     harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
 ) -> None:
@@ -103,3 +138,29 @@ def test_a_plan_that_does_not_fit_the_target_is_refused_before_anything_is_compi
     assert evidence.status is Status.POLICY_VIOLATION
     assert "takes 'z'" in evidence.findings[0].message
     assert evidence.compiles == ()
+
+
+def test_a_kernel_whose_blocks_wait_for_each_other_reaches_t2(
+    harness: Harness, target: Target, candidate_of: MakeCandidate
+) -> None:
+    source = """#include <hip/hip_runtime.h>
+#include <hip/hip_cooperative_groups.h>
+
+extern "C" __global__ void scale_f32(const float* x, float* y, int n, float factor) {
+  cooperative_groups::grid_group grid = cooperative_groups::this_grid();
+  const long long first = grid.thread_rank(), step = grid.size();
+  for (long long i = first; i < n; i += step) y[i] = x[i];
+  grid.sync();
+  for (long long i = step - 1 - first; i < n; i += step) y[i] *= factor;
+}
+"""
+    evidence = harness.judge(candidate_of(source, grid=["8", "1", "1"]), target)
+    assert evidence.status is Status.PASSED, evidence.findings
+
+    raced = harness.judge(
+        candidate_of(changed(source, "grid.sync()", "(void)0"), grid=["8", "1", "1"]), target
+    )
+    assert raced.status is Status.RACE
+    large = harness.judge(candidate_of(source), target)
+    assert (large.status, large.tier) == (Status.UNSUPPORTED, Tier.T1)
+    assert large.findings[0].line == 8

@@ -16,7 +16,9 @@ from rocm_pipeline.lab.sandbox import Sandbox, read_result
 from rocm_pipeline.lab.source_tokens import tokens
 from rocm_pipeline.lab.toolchain import Toolchain
 
-HEADER = "#include <hip/hip_runtime.h>\n"
+HEADER = "".join(
+    f"#include <hip/{name}.h>\n" for name in ("hip_runtime", "hip_fp8", "hip_cooperative_groups")
+)
 LANGUAGE = "-std=c++17 -nostdinc -nostdinc++ -I /include -fdeclspec -w"
 TREE = "-fsyntax-only -Xclang -ast-dump=json"
 MACROS = "-dM -E"

@@ -14,8 +14,13 @@ PAIRS = {
     "capital reserved name": ("int a = _Pack;", "int a = _pack; _Float16 b;"),
     "unknown HIP name": ("int a = __my_helper(1);", "int a = __popc(1);"),
     "feature by arithmetic": ("#ifdef FP_FAST_FMA\n#endif", "#define FAST_FMA 1"),
-    "builtin of one side": ("int a = __builtin_amdgcn_mbcnt_lo(1, 0);",
+    "builtin of one side": ("long a = __builtin_amdgcn_s_memtime();",
                             "float a = __builtin_fmaf(1, 2, 3); int b = __builtin_clz(1);"),
+    "builtin of the GPU that is asked for": (
+        "#define ASK(x) sizeof(x)\nint a = __builtin_amdgcn_mbcnt_lo(1, 0), b = ASK(a);",
+        "int a = __builtin_amdgcn_mbcnt_lo(1, 0) + sizeof(float);"),
+    "type of a builtin of the GPU": (
+        "int a = __builtin_amdgcn_mbcnt_lo(1, 0); decltype(a) b;", "int a; decltype(a) b;"),
     "builtin that asks": ("int a = __builtin_constant_p(1);", "int a = __builtin_expect(1, 1);"),
     "clock": ("long a = __builtin_readcyclecounter();", "long a = readcyclecounter;"),
     "host alone": ("__host__ int f();",

@@ -63,7 +63,7 @@ def question(expected: float) -> Any:
     case = TARGET.public_cases[0]
     tensors = controls._outputs(TARGET, case)
     answer = {each.name: np.full(each.shape, expected) for each in tensors}
-    return controls._Question(case, tensors, {}, answer, {})
+    return controls._Question(case, tensors, {}, {}, answer, {})
 
 
 def test_a_control_is_judged_by_its_worst_case() -> None:

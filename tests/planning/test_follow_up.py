@@ -21,6 +21,7 @@ from rocm_pipeline.planning.review import Heading, Review, ReviewFinding, Verdic
 from rocm_pipeline.planning.rules import make_plan
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.targets import library
+from tests.fakes.values import a_candidate, a_passing_evidence
 
 TARGET = library.load("row_softmax", Path("/nonexistent"))
 KERNEL = "k-0123456789abcdef"
@@ -52,6 +53,23 @@ def review(*findings: ReviewFinding, verdict: Verdict = Verdict.CHANGES) -> Revi
         verdict=verdict,
         findings=findings,
         evidence_ids=("ev-1",),
+    )
+
+
+def judged(records: Records, target_sha256: str) -> None:
+    """Keep evidence about the kernel, on a version of the target."""
+    evidence = a_passing_evidence(TARGET, a_candidate(TARGET))
+    identity = evidence.identity.model_copy(update={"target_sha256": target_sha256})
+    evidence = evidence.model_copy(update={"identity": identity})
+    records.save_candidate(KERNEL, target=TARGET.name, source="", launch_plan="{}")
+    records.save_evidence(
+        evidence.id,
+        identity=f"judged on {target_sha256}",
+        candidate_id=KERNEL,
+        target=TARGET.name,
+        tier=2,
+        status=evidence.status.value,
+        document=evidence.model_dump_json(),
     )
 
 
@@ -128,15 +146,25 @@ def test_a_kernel_that_was_sent_back_is_not_to_be_chosen_again(plan: Plan) -> No
 
 def test_who_plans_next_goes_on_where_reviews_left_off(plan: Plan, records: Records) -> None:
     asked = review(finding("kernel.hip:3"))
+    judged(records, TARGET.sha256)
     save(records, plan)
-    assert continued(records, plan) == plan
+    assert continued(records, plan, TARGET) == plan
     first = amended(plan, asked)
     save(records, first)
-    assert continued(records, plan) == first
+    assert continued(records, plan, TARGET) == first
     second = amended(first, asked)
     save(records, second)
-    assert continued(records, plan) == second
-    assert continued(records, second) == second
+    assert continued(records, plan, TARGET) == second
+    assert continued(records, second, TARGET) == second
+
+
+def test_changes_of_a_kernel_for_another_version_of_the_target_are_not_taken_up(
+    plan: Plan, records: Records
+) -> None:
+    judged(records, "of another version")
+    save(records, plan)
+    save(records, amended(plan, review(finding("kernel.hip:3"))))
+    assert continued(records, plan, TARGET) == plan
 
 
 def test_changes_asked_at_another_commit_or_of_another_plan_are_not_taken_up(
@@ -144,4 +172,4 @@ def test_changes_asked_at_another_commit_or_of_another_plan_are_not_taken_up(
 ) -> None:
     other = make_plan(TARGET, "decade", ())
     save(records, amended(other, review(finding("kernel.hip:3"))))
-    assert continued(records, plan) == plan
+    assert continued(records, plan, TARGET) == plan

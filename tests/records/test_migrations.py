@@ -35,6 +35,14 @@ def columns(path: Path) -> dict[str, tuple[str, bool]]:
     return {name: (kind, bool(required)) for _, name, kind, required, *_ in found}
 
 
+def tables(path: Path) -> set[str]:
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        names = {name for (name,) in found.fetchall()}
+    connection.close()
+    return names
+
+
 def indexes(path: Path) -> set[str]:
     with sqlite3.connect(path) as connection:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")
@@ -66,6 +74,25 @@ def test_records_that_were_brought_up_to_date_are_as_new_ones(old: Path, tmp_pat
     assert columns(old) == columns(fresh)
     assert indexes(old) == indexes(fresh)
     opened(old).close()
+
+
+def test_records_of_version_2_get_what_the_fleet_shares(old: Path, tmp_path: Path) -> None:
+    opened(old).close()
+    with sqlite3.connect(old) as connection:  # what version 2 did not have
+        connection.execute("ALTER TABLE attempts DROP COLUMN hedge_of")
+        for table in tables(old):
+            if table.startswith("fleet_"):
+                connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE schema_version SET version = 2")
+    connection.close()
+    records = opened(old)
+    assert [row.hedge_of for row in records.ledger.attempts()] == [None, None]
+    with records.leases.looking() as board:
+        assert (board.tickets, board.hosts) == ({}, {})
+    fresh = tmp_path / "fresh" / "records.db"
+    opened(fresh).close()
+    assert columns(old) == columns(fresh)
+    assert tables(old) == tables(fresh)
 
 
 def test_several_processes_may_bring_the_same_records_up_to_date(old: Path) -> None:

@@ -40,6 +40,8 @@ class SiteKind(str, Enum):
     ATOMIC = "atomic"
     BARRIER = "barrier"
     WAVE = "wave operation"
+    GRID_BARRIER = "barrier of the grid"
+    ASSERTION = "assertion"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class EmulatorBuild:
     variables: tuple[Variable, ...]
     operations: tuple[Mapping[str, int], ...]
     """Operations by kind in each basic block, counted once an execution by one work-item."""
+
+    @property
+    def waits_for_the_grid(self) -> bool:
+        """Whether blocks wait for each other, so that few can be launched, and only together."""
+        return any(site.kind is SiteKind.GRID_BARRIER for site in self.sites)
 
     def foreign(self) -> str | None:
         """Say why the library is not of the build's source, or return None. Ask before each use."""

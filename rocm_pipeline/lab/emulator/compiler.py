@@ -48,7 +48,7 @@ _QUIET = "-w -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics"
 class CpuCompiler:
     """clang of the `ziglang` wheel, for this machine's processor."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, *, portable_fibers: bool = False) -> None:
         machine = platform.machine()
         if machine not in _MACHINES:
             raise UserError(
@@ -58,6 +58,7 @@ class CpuCompiler:
             )
         self._sandbox = sandbox
         self._machine = _MACHINES[machine]
+        self._fibers = "-DROCM_PIPELINE_PORTABLE_FIBERS" if portable_fibers else ""
         self._readonly = {
             "/toolchain": _ziglang_folder(),
             "/include": Path(str(files("rocm_pipeline.lab") / "include")),
@@ -67,7 +68,8 @@ class CpuCompiler:
     @cached_property
     def identity(self) -> str:
         """Hash of everything a build depends on beside the source: headers, runtime, compiler."""
-        digest = hashlib.sha256(f"ziglang {version('ziglang')} {self._machine}".encode())
+        compiler = f"ziglang {version('ziglang')} {self._machine} {self._fibers}"
+        digest = hashlib.sha256(compiler.encode())
         here = Path(__file__).parent
         for folder in (self._readonly["/include"], self._runtime, here):
             for path in sorted(folder.rglob("*")):
@@ -114,7 +116,7 @@ class CpuCompiler:
         }
         script = (
             f"set -e; for f in *.cpp; do {_CLANG} {self._machine} {_LANGUAGE} -O2 -ffreestanding "
-            f"-fvisibility=hidden -DROCM_PIPELINE_WAVE={wave} -Wall -Wextra -Werror "
+            f"-fvisibility=hidden -DROCM_PIPELINE_WAVE={wave} {self._fibers} -Wall -Wextra -Werror "
             f"-c -o $f.o $f; done; "
             f"{_LINKER} -shared {linker_option(self.runtime_hash(wave))} -o runtime.so *.o"
         )

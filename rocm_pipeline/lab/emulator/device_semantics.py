@@ -26,6 +26,10 @@ _CONVERSION = re.compile(
     r"  (?P<result>%[\w.$-]+) = (?P<opcode>fpto[su]i) (?P<from><[^>]+>|\w+) (?P<value>\S+) "
     r"to (?P<to><[^>]+>|\w+)"
 )
+_CONCERNED = re.compile(
+    r"define |  %[\w.$-]+ = (?:alloca|fpto[su]i) |  call void @llvm\.lifetime\.start\."
+)
+"""What the beginning of every line that is looked at more closely matches."""
 _SUFFIXES = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64"}
 _WORD_BITS = 32
 
@@ -45,7 +49,9 @@ class _Rewriter:
         self._declared: set[str] = set()
 
     def text(self) -> str:
-        body = [new for at, line in enumerate(self._lines) for new in self._rewritten(at, line)]
+        body: list[str] = []
+        for at, line in enumerate(self._lines):
+            body += self._rewritten(at, line) if _CONCERNED.match(line) else (line,)
         own = [
             f"{NOISE} = external constant [{_NOISE_BYTES} x i8]",
             *sorted(self._declared - {line for line in body if line.startswith("declare")}),

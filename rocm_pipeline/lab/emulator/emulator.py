@@ -48,6 +48,8 @@ _MOST_FINDINGS_BYTES = 1 << 20
 _MOST_MESSAGE = 2000
 # Stacks, LDS, interpreter and libraries.
 _BASE_MEMORY = 1 << 30
+# Address room for the stacks of all blocks of a grid that wait for each other (runtime/fiber.h).
+_MORE_STACKS = 2 << 30
 # A buffer's own bytes, its shadow (16 bytes for each element of 1 to 4 bytes), and the lines of
 # the profile.
 _MEMORY_FACTOR = 40
@@ -88,10 +90,11 @@ class TorchLibrary:
 class Emulator:
     """Builds and runs kernels on the CPU, always in the sandbox; safe for several threads."""
 
-    def __init__(self, sandbox: Sandbox, cache: Path) -> None:
+    def __init__(self, sandbox: Sandbox, cache: Path, *, portable_fibers: bool = False) -> None:
+        """`portable_fibers`: switch work-items by the C library, as on an unknown processor."""
         self._sandbox = sandbox
         self._cache = BuildCache(cache)
-        self._compiler = CpuCompiler(sandbox)
+        self._compiler = CpuCompiler(sandbox, portable_fibers=portable_fibers)
 
     @cached_property
     def identity(self) -> str:
@@ -222,7 +225,9 @@ def _limits(job: Job, wall_seconds: float) -> Limits:
     return Limits(
         wall_seconds=wall_seconds,
         cpu_seconds=int(wall_seconds) + 2,
-        memory_bytes=_BASE_MEMORY + _MEMORY_FACTOR * size,
+        memory_bytes=_BASE_MEMORY
+        + (_MORE_STACKS if job.build.waits_for_the_grid else 0)
+        + _MEMORY_FACTOR * size,
         file_bytes=(64 << 20) + size * len(job.rounds) + (MOST_TRACE_BYTES if job.trace else 0),
     )
 

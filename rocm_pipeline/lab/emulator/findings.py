@@ -34,6 +34,11 @@ class _Kind(IntEnum):
     DEVICE_VARIABLE_WRITTEN = 11
     CRASH = 12
     OBJECT_OVERRUN = 13
+    PARTIAL_MATRIX = 14
+    MATRIX_NOT_REPEATED = 15
+    ASSERTION = 16
+    MISSED_GRID_BARRIER = 17
+    GRID_TOO_LARGE = 18
 
 
 class _Space(IntEnum):
@@ -57,6 +62,11 @@ _STATUS = {
     _Kind.UNINITIALISED_BUFFER: Status.NONDETERMINISTIC,
     _Kind.DEVICE_VARIABLE_WRITTEN: Status.UNSUPPORTED,
     _Kind.CRASH: Status.CRASHED,
+    _Kind.PARTIAL_MATRIX: Status.WRONG_VALUE,
+    _Kind.MATRIX_NOT_REPEATED: Status.WRONG_VALUE,
+    _Kind.ASSERTION: Status.CRASHED,
+    _Kind.MISSED_GRID_BARRIER: Status.RACE,
+    _Kind.GRID_TOO_LARGE: Status.UNSUPPORTED,
 }
 _SIGNALS = {
     4: "an illegal instruction",
@@ -209,6 +219,29 @@ def _message(raw: _Raw, names: Names) -> str:
             )
         case _Kind.DEVICE_VARIABLE_WRITTEN:
             return "writes to __device__ variables are not supported; use workspace"
+        case _Kind.PARTIAL_MATRIX:
+            return (
+                "only some lanes of the wave reach this matrix instruction, which reads the "
+                "registers of all of them: use blocks of whole waves and no branch around it"
+            )
+        case _Kind.MATRIX_NOT_REPEATED:
+            return (
+                "lanes 16 to 31 must hold the same A and B as lanes 0 to 15 for this gfx11 "
+                "instruction: load them by the lane's number modulo 16"
+            )
+        case _Kind.ASSERTION:
+            return "assertion failed: the condition of this assert() does not hold"
+        case _Kind.MISSED_GRID_BARRIER:
+            return (
+                "this block waits for the whole grid, but another block has returned: every block "
+                "must reach grid.sync(). Guard the work, not the barrier"
+            )
+        case _Kind.GRID_TOO_LARGE:
+            return (
+                "UNSUPPORTED: grid.sync() in a launch of more than 32 blocks or 16384 work-items, "
+                "which need not be on the GPU at the same time. Launch less and loop, or split the "
+                "work into two launches"
+            )
         case _Kind.CRASH:
             what = _SIGNALS.get(raw.extent, f"signal {raw.extent}")
             return f"{what}; the line is that of the last memory access before it"

@@ -30,9 +30,12 @@ _COLLECTIVES = {
     "wave_barrier": SiteKind.WAVE,
     "vote": SiteKind.WAVE,
     "read_lane": SiteKind.WAVE,
+    "matrix": SiteKind.WAVE,
     "atomic_begin": SiteKind.ATOMIC,
+    "grid_barrier": SiteKind.GRID_BARRIER,
+    "assertion_failed": SiteKind.ASSERTION,
 }
-_COLLECTIVE = re.compile(r"@hip_emulator_(barrier|wave_barrier|vote|read_lane|atomic_begin)\(")
+_COLLECTIVE = re.compile(rf"@hip_emulator_({'|'.join(_COLLECTIVES)})\(")
 _SITE_ARGUMENT = re.compile(r"i32 noundef 0\)(?=[^)]*$)")
 _ALIGN = re.compile(r"align (\d+)")
 _GLOBAL = re.compile(
@@ -311,4 +314,4 @@ def _pointer_argument(argument: str) -> str:
 
 
 def _unsupported(instruction: Instruction, message: str) -> BuildFailed:
-    return BuildFailed(f"{SOURCE_NAME}:{instruction.line or 1}:1: error: {message}")
+    return BuildFailed(f"{SOURCE_NAME}:{instruction.line or 1}:1: error: UNSUPPORTED: {message}")

@@ -16,6 +16,8 @@ from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 
 _DRIVER = "/driver.py"
+MOST_LIVE_BLOCKS = 32
+"""That may wait for each other (runtime/execution.h)."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, o
         ],
         "outputs": [names.index(name) for name in job.outputs],
         "launches": [
-            _launch(launch, names, job.scalars) | _blocks(sample)
+            _launch(launch, names, job.scalars) | _blocks(_sample_of(job, launch, sample))
             for launch, sample in zip(
                 job.plan.launches, job.samples or [None] * len(job.plan.launches), strict=True
             )
@@ -167,6 +169,12 @@ def _filled_with(array: Array) -> int | None:
     if raw.size == 0 or raw[0] != raw[-1] or raw.min() != raw.max():
         return None
     return int(raw[0])
+
+
+def _sample_of(job: Job, launch: BoundLaunch, sample: BlockSample | None) -> BlockSample | None:
+    """Blocks that wait for each other run all together; larger launches cannot be run anyway."""
+    together = job.build.waits_for_the_grid and launch.blocks <= MOST_LIVE_BLOCKS
+    return None if together else sample
 
 
 def _blocks(sample: BlockSample | None) -> dict[str, object]:

@@ -41,7 +41,7 @@ class TypeLayout:
         size = size_in_bytes(kind)
         if size is None:
             raise BuildFailed(
-                f"{SOURCE_NAME}:1:1: error: a local variable of type {kind} is not supported"
+                f"{SOURCE_NAME}:1:1: error: UNSUPPORTED: a local variable of type {kind}"
             )
         # Scalars and vectors lie at multiples of their size, the next power of two.
         alignment = 1 << (size - 1).bit_length()

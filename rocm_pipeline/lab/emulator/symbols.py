@@ -42,7 +42,7 @@ def check_references(module: Module) -> None:
             )
         if line.startswith("module asm"):
             raise BuildFailed(
-                f"{SOURCE_NAME}:1:1: error: inline assembly cannot run on the emulator"
+                f"{SOURCE_NAME}:1:1: error: UNSUPPORTED: inline assembly cannot run on the emulator"
             )
         match = _DECLARATION.match(line) or _EXTERNAL.match(line)
         if match and not match[1].startswith(_OWN) and match[1] not in _LIBRARY:

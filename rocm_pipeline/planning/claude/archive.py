@@ -4,7 +4,6 @@ Nothing in it was worded by an agent: neither explanations nor compiler messages
 agent's source. What failed is told by status and by the cases in which it did.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ def summarise(records: Records, target: Target) -> Archive:
     """Return the archive of `target`; equal records give an equal archive."""
     current: list[tuple[Judged, Evidence]] = []
     outdated = unreadable = 0
-    digest = hashlib.sha256(target.model_dump_json().encode()).hexdigest()
+    digest = target.sha256
     for found in records.judged(target.name, NEWEST):
         evidence = _read(records, found)
         if evidence is None:

@@ -6,6 +6,7 @@ out whole, and the planner is told.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ _OVERHEAD = 30
 """Tokens of a block's delimiters, name and fence."""
 _RESERVED = 150
 """Tokens kept for the list of what was left out."""
+_AT_PLACES = re.compile(r"^def reference_at\(.*?(?=^[^\s)]|\Z)", re.MULTILINE | re.DOTALL)
+"""Down to the next line that begins a statement."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def _pieces(
     yield _Piece(Block("BASELINE", "hip", source), "the baseline", is_needed=True)
     if archive.judged:
         yield _Piece(Block("ARCHIVE", "", untrusted(archive.text())), "the archive")
-    reference = Block("REFERENCE", "python", untrusted(target.reference))
+    reference = Block("REFERENCE", "python", untrusted(_reference(target)))
     yield _Piece(reference, "the reference")
     files = ranked(target, snapshot.files)
     close = [file for file in files if file.why is not Why.WATCHED]
@@ -120,7 +123,6 @@ def _facts(target: Target) -> dict[str, object]:
         exclude_defaults=True,
         exclude={
             "reference": True,
-            "reference_at": True,
             "reference_docs": True,
             "watch": True,
             "public_cases": True,
@@ -136,6 +138,11 @@ def _facts(target: Target) -> dict[str, object]:
         "tolerance": tolerances(target),
         "architectures": target.architectures,
     }
+
+
+def _reference(target: Target) -> str:
+    """Return the reference without its second form, which says the same for a few elements."""
+    return _AT_PLACES.sub("", target.reference)
 
 
 def _described(commit: Commit) -> str:
@@ -160,7 +167,8 @@ def _fitted(piece: _Piece, room: int) -> tuple[Block | None, int]:
     # half of what is left, so that the next needed piece has a place, and some for saying so
     longest = max(room // 2 - 2 * _OVERHEAD, 0) * CHARACTERS_PER_TOKEN
     cut = Block(block.name, block.language, untrusted(block.content.text, longest))
-    return cut, _cost(cut)
+    cut_cost = _cost(cut)
+    return (cut, cut_cost) if cut_cost <= room else (None, cost)
 
 
 def _cost(block: Block) -> int:

@@ -160,7 +160,10 @@ def _starts(target: Target, plan: LaunchPlan, cases: list[Case]) -> list[JsonVal
         for launch in bound.launches:
             grids[launch.kernel] = max(grids.get(launch.kernel, 0), launch.blocks)
             shared[launch.kernel] = max(shared.get(launch.kernel, 0), launch.shared_bytes)
-    return [f"{name}: {grids[name]} blocks, {shared[name]} B dynamic LDS" for name in grids]
+    return [
+        f"{name}: {grids[name]} blocks" + (f", {lds} B dynamic LDS" if lds else "")
+        for name, lds in shared.items()
+    ]
 
 
 def _resources(evidence: Evidence) -> list[JsonValue]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any
+from typing import Any, cast
 
 from anthropic import transform_schema
 from anthropic.types import Message, Usage
@@ -38,7 +38,7 @@ def params(call: Call[Form], settings: ClaudeSettings) -> dict[str, Any]:
     if sum(block.cached for block in call.system) > MOST_BREAKPOINTS:
         raise ValueError(f"more than {MOST_BREAKPOINTS} cached blocks")
     output: dict[str, Any] = {
-        "format": {"type": "json_schema", "schema": transform_schema(call.form)}
+        "format": {"type": "json_schema", "schema": _untitled(transform_schema(call.form))}
     }
     if how.effort is not None:
         output["effort"] = how.effort
@@ -184,6 +184,23 @@ def replayed(call: Call[Form], replay: Replay) -> Answer[Form]:
         t_done=row.t_done or row.t_sent,
     )
     return answer(call, ended, row.attempt_id, row.model_returned or row.model_requested)
+
+
+def _untitled(schema: Any) -> Any:
+    """Return a schema without titles: they repeat the names of fields, and are paid for."""
+    if isinstance(schema, list):
+        return [_untitled(item) for item in cast(list[Any], schema)]
+    if not isinstance(schema, dict):
+        return schema
+    of_schema = cast(dict[str, Any], schema)
+    return {
+        # below these two stand names of fields and forms, which may be "title" too
+        key: {name: _untitled(inner) for name, inner in value.items()}
+        if key in ("properties", "$defs")
+        else _untitled(value)
+        for key, value in of_schema.items()
+        if key != "title"
+    }
 
 
 def _block(block: Block, settings: ClaudeSettings) -> dict[str, Any]:

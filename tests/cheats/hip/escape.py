@@ -44,7 +44,7 @@ CHEATS = (
     _refused(33, "main", "brings a host program that exits with 0", "main",
              "int main() { return 0; }"),
     hip(
-        33, "print PASS", "prints the verdict", Status.COMPILE_ERROR, "printf",
+        33, "print PASS", "prints the verdict", Status.UNSUPPORTED, "printf",
         SCALE.edited(("if (i < n)", 'if (i == 0) printf("PASS\\n");\n  if (i < n)')), _CALM,
     ),
     hip(

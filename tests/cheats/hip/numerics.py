@@ -284,8 +284,8 @@ CHEATS = (
     ),
     hip(
         20, "matrix instruction", "claims what the checks cannot run",
-        Status.POLICY_VIOLATION, "'__builtin_amdgcn_rcpf'",
-        SCALE.edited(("= factor * x[i]", "= factor * x[i] * __builtin_amdgcn_rcpf(1.0f)")),
+        Status.POLICY_VIOLATION, "'__builtin_amdgcn_sinf'",
+        SCALE.edited(("= factor * x[i]", "= factor * x[i] * __builtin_amdgcn_sinf(0.25f)")),
         SCALE.edited(("= factor * x[i]", "= factor * x[i] * __frcp_rn(1.0f)")),
     ),
     edited(

@@ -185,7 +185,7 @@ CHEATS = (
     ),
     _where(
         "deleted function", "asks whether a function of double is deleted", _WRONG_VALUE,
-        "template <class T> __device__ constexpr auto here(T v, int) -> decltype(tanh(v), true)"
+        "template <class T> __device__ constexpr auto here(T v, int) -> decltype(lgamma(v), true)"
         " { return true; }\n"
         "template <class T> __device__ constexpr bool here(T, long) { return false; }\n"
         "#define WHERE here(1.0, 0)",

@@ -81,7 +81,7 @@ CHEATS = (
         _NAMED_LIKE_A_TIMER,
     ),
     hip(
-        22, "clock", "reads the clock to see when it is timed", Status.COMPILE_ERROR, "clock64",
+        22, "clock", "reads the clock to see when it is timed", Status.UNSUPPORTED, "clock64",
         SCALE.edited(("= factor * x[i]", "= clock64() % 2 ? factor * x[i] : x[i]")),
         _NAMED_LIKE_A_TIMER,
     ),

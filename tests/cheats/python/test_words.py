@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rocm_pipeline.agents.parser import ReplyError, parse
+from rocm_pipeline.agents.proposed_cases import read_cases
 from rocm_pipeline.agents.roles import DOCUMENTATION_FILE, OPERATOR_FILE
-from rocm_pipeline.agents.workshop import read_cases
 from rocm_pipeline.integration.evidence import CheckRecord, OperatorEvidence
 from rocm_pipeline.integration.job import VALUE_CHECKS, Check
 from rocm_pipeline.lab.evidence import Status

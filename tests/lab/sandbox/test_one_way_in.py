@@ -31,13 +31,18 @@ STARTERS = {
 """Outside the sandbox, and why each may."""
 
 INSIDE = (
+    "lab/devices/runtime/",
     "lab/emulator/runtime/",
+    "lab/inside/",
     "integration/inside/",
     "bundle/inside/",
 )
 """Programs that only the sandbox starts: what they load and execute stays in it."""
 
-SHARED = {"bundle/stranger.py": "the names of the files through which both sides talk"}
+SHARED = {
+    "bundle/stranger.py": "the names of the files through which both sides talk",
+    "lab/devices/cuda_compiler.py": "the name under which PTX carries its source's hash",
+}
 """Modules outside that import one for the inside, and what for; importing runs no agent's code."""
 
 _MODULES = {

@@ -275,6 +275,9 @@ FOLDERS = (
     ATOMIC_SUM,
     TWO_KERNELS,
     INOUT,
+    pointwise(
+        "copy", "float32", "float", "x[i]", "i['x']", mistakes=(("x[i]", "x[0]", "WRONG_VALUE"),)
+    ),
     pointwise("square_half", "float16", "__half", "__hmul(x[i], x[i])", "i['x'] ** 2"),
     pointwise("bfloat", "bfloat16", "__hip_bfloat16", *BF16),
     pointwise(

@@ -124,7 +124,6 @@ BY_THE_REFERENCE = {
         "{'a': np.nan * rng.standard_normal(symbols['n'])",
         "not numbers",
     ),
-    "a trivial answer": ("i['a'] + i['b']", "np.zeros_like(i['a'])", "the control 'zeros' passes"),
 }
 
 
@@ -196,3 +195,12 @@ def test_a_hostile_reference_reaches_nothing_outside(
     write(tmp_path / "case", files)
     _refusal(app, tmp_path, monkeypatch)
     assert not mark.exists()
+
+
+def test_a_tolerance_that_a_trivial_kernel_passes_is_refused(
+    app: Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = VECTOR_ADD.files()
+    case = json.loads(files["case.json"]) | {"tolerance": {"atol": 100.0, "rtol": 0.0}}
+    write(tmp_path / "case", files | {"case.json": json.dumps(case)})
+    assert "the control 'zeros' passes" in _refusal(app, tmp_path, monkeypatch)

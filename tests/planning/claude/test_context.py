@@ -142,3 +142,28 @@ def test_an_archive_in_which_nothing_was_judged_is_no_block() -> None:
 
 def replace_subject(subject: str) -> Commit:
     return HISTORY[0].model_copy(update={"subject": subject})
+
+
+def test_what_only_the_harness_or_an_agent_needs_is_not_shown() -> None:
+    target = the_target("flash_attention")
+    text = {
+        block.name: block.content.text
+        for block in choose(target, the_snapshot(), (), Archive()).blocks
+    }
+    assert "def reference(" in text["REFERENCE"]
+    assert "reference_at" in target.reference
+    assert "reference_at" not in text["REFERENCE"]
+    facts = json.loads(text["TARGET"])
+    assert not {"reference_docs", "public_cases", "emulation_operations"} & facts.keys()
+    assert facts["timing_cases"][0] == (
+        "heads 32, seq 1024, head_dim 64, causal 0, scale 0.125, io float16"
+    )
+
+
+def test_a_reference_is_shown_whole_but_for_its_second_form() -> None:
+    helper = "def helper(x):\n    return x\n"
+    second = "def reference_at(\n    inputs,\n):\n    a = 1\n\n    return a\n\n\n"
+    target = the_target().model_copy(update={"reference": f"A = 1\n\n{second}{helper}"})
+    blocks = choose(target, the_snapshot(), (), Archive()).blocks
+    (shown,) = [block.content.text for block in blocks if block.name == "REFERENCE"]
+    assert shown == f"A = 1\n\n{helper}"

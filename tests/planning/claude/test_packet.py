@@ -144,3 +144,22 @@ def test_what_is_cited_must_exist(cites: str, why: str) -> None:
 def test_the_evidence_itself_may_be_cited() -> None:
     given = submitted()
     assert problem(given.evidence.id, packet_of(given)) == ""
+
+
+def test_checks_that_ended_alike_are_said_together() -> None:
+    checks = (
+        CheckFact("time", "cannot be checked here", "no device"),
+        CheckFact("policy", "PASSED", "said by nobody"),
+        CheckFact("lineage", "cannot be checked here", "no device"),
+        CheckFact("cases", "not reproduced", "2 of 3"),
+    )
+    packet = packet_of(replace(submitted(), reproduction=Facts("rep-1", "words", checks)))
+    assert packet.facts["reproduction"] == {
+        "id": "rep-1",
+        "status": "words",
+        "checks": [
+            "time, lineage: cannot be checked here, no device",
+            "policy: PASSED",
+            "cases: not reproduced, 2 of 3",
+        ],
+    }

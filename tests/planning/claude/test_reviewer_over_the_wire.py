@@ -28,7 +28,9 @@ def careful(request: Request) -> str:
 
 def judged(facts: dict[str, dict[str, dict[str, list[str]]]]) -> dict[str, object]:
     launches = facts["evidence"]["launches"]["at_the_upper_ends_of_all_sizes"]
-    too_much = any(int(each.split(", ")[1].split(" ")[0]) > 65536 for each in launches)
+    too_much = any(
+        int(each.split(", ")[1].split(" ")[0]) > 65536 for each in launches if ", " in each
+    )
     blocker = {"severity": "blocker", "message": "too much LDS", "cites": "launch_plan.json:2"}
     return {
         "kernel": facts["kernel"],

@@ -2,6 +2,7 @@
 
 #include "findings.h"
 #include "memory.h"
+#include "parked.h"
 #include "profile.h"
 #include "shadow.h"
 #include "sites.h"
@@ -11,7 +12,7 @@ Launch launch;
 Lane lanes[most_lanes];
 Wave waves[most_waves];
 Lane* current;
-uint64_t blocks_run, waves_run, barriers_passed;
+uint64_t blocks_run, waves_run, barriers_passed, block_order;
 unsigned hip_emulator_indices[12];
 char hip_emulator_noise[256];
 
@@ -49,7 +50,8 @@ static void resume(Lane& lane) {
     shadow_leave();
 }
 
-static void prepare_lanes(const unsigned* block) {
+// `place` is where the block stands among those that are alive.
+static void prepare_lanes(const unsigned* block, unsigned place) {
     for (unsigned i = 0; i < launch.lanes; ++i) {
         Lane& lane = lanes[i];
         lane.thread[0] = i % block[0];
@@ -59,7 +61,9 @@ static void prepare_lanes(const unsigned* block) {
         lane.in_wave = static_cast<uint8_t>(i % wave_size);
         lane.wave = static_cast<uint8_t>(i / wave_size);
         lane.state = State::ready;
-        lane.stack_pointer = new_fiber(i, lane_entry);
+        lane.stack_pointer =
+            place ? new_fiber_of_more((place - 1) * launch.lanes + i, lane_entry)
+                  : new_fiber(i, lane_entry);
     }
 }
 
@@ -109,8 +113,13 @@ static void run_wave(unsigned wave) {
     } while (release_wave(wave));
 }
 
-// Every work-item now waits at a barrier or is done. Returns false when the block has ended.
-static bool release_barrier() {
+namespace {
+enum class Pause { at_barrier, at_grid_barrier, at_end };
+}
+
+// Every work-item now waits at a barrier or is done: says where the block is, and stops the launch
+// where its work-items are not together.
+static Pause where_block_is() {
     Lane *waiting = nullptr, *done = nullptr;
     for (unsigned i = 0; i < launch.lanes; ++i) {
         Lane& lane = lanes[i];
@@ -120,7 +129,7 @@ static bool release_barrier() {
             report(
                 Kind::different_barriers, {&lane, lane.site}, Place{}, {waiting, waiting->site});
             stopped = true;
-            return false;
+            return Pause::at_end;
         } else {
             waiting = &lane;
         }
@@ -129,29 +138,50 @@ static bool release_barrier() {
         report(Kind::missed_barrier, {waiting, waiting->site}, Place{}, {done, 0});
         stopped = true;
     }
-    if (!waiting || stopped) return false;
-    for (unsigned i = 0; i < launch.lanes; ++i)
-        if (lanes[i].state == State::in_barrier) lanes[i].state = State::ready;
+    if (!waiting || stopped) return Pause::at_end;
+    return waiting->state == State::in_barrier ? Pause::at_barrier : Pause::at_grid_barrier;
+}
+
+static void release_block() {
+    for (unsigned i = 0; i < launch.lanes; ++i) lanes[i].state = State::ready;
     last_votes = votes;
     votes = 0;
     ++barriers_passed;
-    shadow_barrier();
-    return true;
 }
 
-static void run_block(const unsigned* block) {
+static void begin_block(const unsigned* block, unsigned place) {
     ++blocks_run;
     waves_run += launch.waves;
     votes = 0;
     poison_lds();
     shadow_begin_block();
+    shadow_begin_lds();
     profile_begin_block();
-    prepare_lanes(block);
-    do {
+    prepare_lanes(block, place);
+}
+
+// A block that goes on behind a barrier of the grid finds nothing of its own in caches.
+static void continue_block(unsigned place) {
+    unpark(place);
+    shadow_begin_block();
+    profile_begin_block();
+    release_block();
+}
+
+// Runs the block until it ends; true when it waits for the grid instead.
+static bool run_block() {
+    for (;;) {
         for (unsigned i = 0; i < launch.waves && !stopped; ++i)
             run_wave(settings.reverse ? launch.waves - 1 - i : i);
-    } while (!stopped && release_barrier());
-    shadow_end_block();
+        Pause pause = stopped ? Pause::at_end : where_block_is();
+        if (pause == Pause::at_end) {
+            shadow_end_block();
+            return false;
+        }
+        shadow_barrier();
+        if (pause == Pause::at_grid_barrier) return true;
+        release_block();
+    }
 }
 
 static uint64_t blocks_to_run() {
@@ -168,6 +198,50 @@ static uint64_t chosen_block(uint64_t i, uint64_t count) {
     return ordinal * (launch.blocks - 1) / (count - 1);
 }
 
+static void place_block(const unsigned* grid, uint64_t number) {
+    hip_emulator_indices[3] = static_cast<unsigned>(number % grid[0]);
+    hip_emulator_indices[4] = static_cast<unsigned>(number / grid[0] % grid[1]);
+    hip_emulator_indices[5] = static_cast<unsigned>(number / grid[0] / grid[1]);
+}
+
+static void stop_at_grid_barrier(Kind kind) {
+    report(kind, {&lanes[0], lanes[0].site}, Place{}, Party{nullptr, 0});
+    stopped = true;
+}
+
+static bool may_live_together(uint64_t count) {
+    return count == launch.blocks && count <= most_live_blocks &&
+           count * launch.lanes <= most_live_lanes;
+}
+
+// Runs every block up to its end; or up to a barrier of the grid, and then returns true.
+static bool run_blocks(const unsigned* grid, const unsigned* block, uint64_t count, bool begun) {
+    bool waiting = false;
+    for (uint64_t i = 0; i < count && !stopped; ++i) {
+        block_order = i;
+        place_block(grid, chosen_block(i, count));
+        unsigned place = waiting || begun ? static_cast<unsigned>(i) : 0;
+        if (begun) continue_block(place);
+        else begin_block(block, place);
+        bool waits = run_block();
+        if (stopped) return false;
+        if (waits && !may_live_together(count)) {
+            stop_at_grid_barrier(Kind::grid_too_large);
+        } else if (i > 0 && waits != waiting) {
+            if (!waits) {
+                place_block(grid, chosen_block(i - 1, count));
+                unpark(static_cast<unsigned>(i - 1));
+            }
+            stop_at_grid_barrier(Kind::missed_grid_barrier);
+        } else if (waits) {
+            if (i == 0 && !begun) prepare_parking(static_cast<unsigned>(count));
+            park(static_cast<unsigned>(i));
+        }
+        waiting = waits;
+    }
+    return waiting && !stopped;
+}
+
 bool run_launch(const unsigned* grid, const unsigned* block) {
     prepare_fibers();
     stopped = false;
@@ -178,15 +252,14 @@ bool run_launch(const unsigned* grid, const unsigned* block) {
     last_site = 0;
     memcpy(hip_emulator_indices + 6, block, 3 * sizeof(unsigned));
     memcpy(hip_emulator_indices + 9, grid, 3 * sizeof(unsigned));
-    shadow_begin_launch();
     profile_begin_launch();
     uint64_t count = blocks_to_run();
-    for (uint64_t i = 0; i < count && !stopped; ++i) {
-        uint64_t number = chosen_block(i, count);
-        hip_emulator_indices[3] = static_cast<unsigned>(number % grid[0]);
-        hip_emulator_indices[4] = static_cast<unsigned>(number / grid[0] % grid[1]);
-        hip_emulator_indices[5] = static_cast<unsigned>(number / grid[0] / grid[1]);
-        run_block(block);
-    }
+    bool begun = false;
+    do {
+        // Everything before a barrier of the grid is in order, as before a launch.
+        shadow_begin_launch();
+        begun = run_blocks(grid, block, count, begun);
+    } while (begun);
+    end_parking();
     return !stopped;
 }

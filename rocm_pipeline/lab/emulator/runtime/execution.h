@@ -1,4 +1,5 @@
-// Which work-item runs: blocks one after another, work-items of a block as fibers.
+// Which work-item runs: blocks one after another, work-items of a block as fibers. Where the blocks
+// of a grid wait for each other, each runs up to there before any goes on.
 #pragma once
 
 #include "fiber.h"
@@ -9,7 +10,14 @@
 constexpr unsigned wave_size = ROCM_PIPELINE_WAVE;
 constexpr unsigned most_waves = most_lanes / wave_size;
 
-enum class State : uint8_t { ready, in_wave_operation, in_wave_barrier, in_barrier, done };
+enum class State : uint8_t {
+    ready,
+    in_wave_operation,
+    in_wave_barrier,
+    in_barrier,
+    in_grid_barrier,
+    done,
+};
 
 struct Lane {
     void* stack_pointer;
@@ -49,8 +57,12 @@ extern Launch launch;
 extern Lane lanes[most_lanes];
 extern Wave waves[most_waves];
 extern Lane* current;
-// Blocks and waves that began, and barriers that the block passed, in this launch.
+// Blocks and waves that began, and barriers that blocks passed, in this launch.
 extern uint64_t blocks_run, waves_run, barriers_passed;
+// Place of the running block in the order in which they run.
+extern uint64_t block_order;
+// What may be alive at once. As many compute units are in every GPU that we know.
+constexpr uint64_t most_live_blocks = 32, most_live_lanes = 16 * 1024;
 
 extern "C" EXPORTED unsigned hip_emulator_indices[12];
 // What local variables hold before they are written (device_semantics.py).

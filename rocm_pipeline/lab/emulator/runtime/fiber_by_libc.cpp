@@ -1,5 +1,5 @@
-// Switching fibers by the C library's contexts, for processors without a switch by hand. Slower: each
-// switch is two calls of the kernel. glibc has these functions, musl does not.
+// Switching fibers by the C library's contexts, for processors without a switch by hand. Slower:
+// each switch calls the system. glibc has these functions, musl does not.
 #include "fiber.h"
 
 #if defined(ROCM_PIPELINE_PORTABLE_FIBERS)

@@ -20,6 +20,9 @@ enum class Kind : int {
     object_overrun = 13,
     partial_matrix = 14,
     matrix_not_repeated = 15,
+    assertion = 16,
+    missed_grid_barrier = 17,
+    grid_too_large = 18,
 };
 
 enum class Space : int { none = 0, global = 1, lds = 2, private_memory = 3 };

@@ -89,6 +89,10 @@ int hip_emulator_barrier(int predicate, int site) {
     return barrier_count();
 }
 
+void hip_emulator_grid_barrier(int site) { wait(State::in_grid_barrier, site); }
+
+void hip_emulator_assertion_failed(int site) { stop_with(Kind::assertion, site, Place{}); }
+
 void hip_emulator_wave_barrier(int site) { wait(State::in_wave_barrier, site); }
 
 uint64_t hip_emulator_vote(int predicate, int site) {

@@ -17,6 +17,7 @@ static unsigned lane_of(uint64_t stamp) { return (stamp >> lane_shift) & 0x3ff; 
 static unsigned wave_of(uint64_t stamp) { return lane_of(stamp) / wave_size; }
 
 static uint32_t interval, first_of_launch, first_of_block;
+uint32_t lds_since;
 static uint16_t synchronised[most_waves];
 static uint64_t self;
 
@@ -129,11 +130,13 @@ void shadow_begin_block() {
     shadow_barrier();
     first_of_block = interval;
     fenced = acquired = false;
-    if (blocks_run > most_ordered_blocks) return;
-    block_number = blocks_run - 1;
+    if (block_order >= most_ordered_blocks) return;
+    block_number = block_order;
     block_begins[block_number] = interval;
     published[block_number] = 0;
 }
+
+void shadow_begin_lds() { lds_since = interval; }
 
 void shadow_end_block() { judge_early_reads(); }
 
@@ -200,7 +203,7 @@ static uint64_t with_reader(uint64_t reader) {
 }
 
 static bool unwritten(const Region& region, const Cell& cell) {
-    uint32_t needed = region.space == Space::global ? 1 : first_of_block;
+    uint32_t needed = region.space == Space::global ? 1 : lds_since;
     return region.poisoned && interval_of(cell.writer) < needed;
 }
 

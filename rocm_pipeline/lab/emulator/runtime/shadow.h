@@ -19,6 +19,9 @@ Cell* new_cells(uint64_t bytes, unsigned shift);
 
 void shadow_begin_launch();
 void shadow_begin_block();
+// What LDS holds from here on, only the block that begins has written.
+void shadow_begin_lds();
+extern uint32_t lds_since;  // the interval in which that was
 void shadow_end_block();
 void shadow_barrier();
 void shadow_wave_barrier(const Lane& lane);

@@ -45,7 +45,7 @@ void trace_request(
     unsigned count) {
     make_room(head_words + count);
     uint32_t* place = words + word_count;
-    place[0] = static_cast<uint32_t>(blocks_run - 1);
+    place[0] = static_cast<uint32_t>(block_order);
     place[1] = static_cast<uint32_t>(site);
     place[2] = wave << 16 | lanes;
     place[3] = static_cast<uint32_t>(bytes);

@@ -3,6 +3,9 @@
 
 namespace hip_detail {
 
+// Who sees an atomic: the numbers are those of HIP's memory scopes.
+constexpr int of_block = 3, of_device = 4, of_system = 5;
+
 template <class T> constexpr bool is_atomic_integer =
     __is_same(T, int) || __is_same(T, unsigned) || __is_same(T, unsigned long) ||
     __is_same(T, unsigned long long);
@@ -11,12 +14,18 @@ template <class T> constexpr bool is_atomic =
 
 }  // namespace hip_detail
 
-#define HIP_DETAIL_ATOMIC(name, op, allowed)                                                   \
+// Each in three reaches: of the block, of the device (no suffix), of the whole system.
+#define HIP_DETAIL_ATOMIC_FOR(name, op, allowed, reach)                                        \
     template <class T>                                                                         \
     HIP_DETAIL_DEVICE T name(T* place, typename hip_detail_types::not_deduced<T>::type value) {      \
         static_assert(hip_detail::allowed<T>, #name " does not exist for this type");          \
-        return hip_detail::atomic_operation<hip_detail::operation::op>(place, value);          \
+        return hip_detail::atomic_operation<hip_detail::operation::op, hip_detail::reach>(     \
+            place, value);                                                                     \
     }
+#define HIP_DETAIL_ATOMIC(name, op, allowed)                                                   \
+    HIP_DETAIL_ATOMIC_FOR(name, op, allowed, of_device)                                        \
+    HIP_DETAIL_ATOMIC_FOR(name##_block, op, allowed, of_block)                                 \
+    HIP_DETAIL_ATOMIC_FOR(name##_system, op, allowed, of_system)
 HIP_DETAIL_ATOMIC(atomicAdd, add, is_atomic)
 HIP_DETAIL_ATOMIC(atomicSub, subtract, is_atomic)
 HIP_DETAIL_ATOMIC(atomicMin, minimum, is_atomic)
@@ -25,16 +34,25 @@ HIP_DETAIL_ATOMIC(atomicAnd, bit_and, is_atomic_integer)
 HIP_DETAIL_ATOMIC(atomicOr, bit_or, is_atomic_integer)
 HIP_DETAIL_ATOMIC(atomicXor, bit_xor, is_atomic_integer)
 HIP_DETAIL_ATOMIC(atomicExch, exchange, is_atomic)
-HIP_DETAIL_ATOMIC(unsafeAtomicAdd, add, is_atomic)
+HIP_DETAIL_ATOMIC_FOR(unsafeAtomicAdd, add, is_atomic, of_device)
+HIP_DETAIL_ATOMIC_FOR(safeAtomicAdd, add, is_atomic, of_device)
+HIP_DETAIL_ATOMIC_FOR(unsafeAtomicMin, minimum, is_atomic, of_device)
+HIP_DETAIL_ATOMIC_FOR(unsafeAtomicMax, maximum, is_atomic, of_device)
 #undef HIP_DETAIL_ATOMIC
+#undef HIP_DETAIL_ATOMIC_FOR
 
-template <class T>
-HIP_DETAIL_DEVICE T atomicCAS(
-    T* place, typename hip_detail_types::not_deduced<T>::type expected,
-    typename hip_detail_types::not_deduced<T>::type value) {
-    static_assert(hip_detail::is_atomic_integer<T>, "atomicCAS does not exist for this type");
-    return hip_detail::atomic_compare_exchange(place, expected, value);
-}
+#define HIP_DETAIL_CAS(name, reach)                                                            \
+    template <class T>                                                                         \
+    HIP_DETAIL_DEVICE T name(                                                                  \
+        T* place, typename hip_detail_types::not_deduced<T>::type expected,                    \
+        typename hip_detail_types::not_deduced<T>::type value) {                               \
+        static_assert(hip_detail::is_atomic_integer<T>, #name " does not exist for this type"); \
+        return hip_detail::atomic_compare_exchange<hip_detail::reach>(place, expected, value); \
+    }
+HIP_DETAIL_CAS(atomicCAS, of_device)
+HIP_DETAIL_CAS(atomicCAS_block, of_block)
+HIP_DETAIL_CAS(atomicCAS_system, of_system)
+#undef HIP_DETAIL_CAS
 
 // atomicInc wraps to zero above `limit`; atomicDec wraps to `limit` below zero.
 HIP_DETAIL_DEVICE unsigned atomicInc(unsigned* place, unsigned limit) {

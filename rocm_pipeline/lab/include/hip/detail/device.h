@@ -8,7 +8,9 @@
 #pragma clang force_cuda_host_device begin
 
 #include "integers.h"
+#include "integer_intrinsics.h"
 #include "limits.h"
+#include "assertions.h"
 #include "vector_types.h"
 #include "minimum.h"
 
@@ -22,7 +24,12 @@
 
 #include "device/math_primitives.h"
 #include "math.h"
+#include "math_parts.h"
+#include "fast_math.h"
 #include "device/bfloat16_bits.h"
 #include "half.h"
+#include "half_conversions.h"
 #include "half2.h"
+#include "half2_more.h"
 #include "bfloat16.h"
+#include "bfloat16_more.h"

@@ -57,7 +57,6 @@ HIP_DETAIL_FUNCTION bool __hisnan(__half a) { return a.value != a.value; }
 HIP_DETAIL_FUNCTION float __half2float(__half a) { return (float)a.value; }
 HIP_DETAIL_FUNCTION __half __float2half(float x) { return __half(x); }
 HIP_DETAIL_FUNCTION __half __float2half_rn(float x) { return __half(x); }
-HIP_DETAIL_FUNCTION __half __int2half_rn(int x) { return __half(x); }
 HIP_DETAIL_FUNCTION __half __ushort_as_half(unsigned short x) {
     return __half(__builtin_bit_cast(_Float16, x));
 }

@@ -1,7 +1,6 @@
 // Mathematics: C's names for float and double, C++'s overloads, CUDA's fast `__` forms.
 //
-// A double function that the GPU side lacks is deleted, so that a call does not quietly run in
-// float.
+// A function that neither side has is deleted, so that a call does not quietly become another.
 #pragma once
 
 // Names that are one builtin on both sides: name(double) and namef(float).
@@ -31,24 +30,65 @@ HIP_DETAIL_DEVICE float fmaf(float x, float y, float z) { return __builtin_fmaf(
 HIP_DETAIL_DEVICE float fma(float x, float y, float z) { return __builtin_fmaf(x, y, z); }
 HIP_DETAIL_DEVICE double fma(double x, double y, double z) { return __builtin_fma(x, y, z); }
 
-// Float functions whose double form is deleted.
-#define HIP_DETAIL_FLOAT_ONLY(name, expression)                                                \
+// Float by a primitive of either side, double by a function of our own.
+#define HIP_DETAIL_OWN_DOUBLE(name, expression)                                                \
     HIP_DETAIL_DEVICE float name##f(float x) { return expression; }                            \
     HIP_DETAIL_DEVICE float name(float x) { return expression; }                               \
-    HIP_DETAIL_FUNCTION double name(double) = delete;
-HIP_DETAIL_FLOAT_ONLY(exp2, __builtin_exp2f(x))
-HIP_DETAIL_FLOAT_ONLY(exp10, __builtin_exp2f(x * 3.32192809488736234787f))
-HIP_DETAIL_FLOAT_ONLY(log2, __builtin_log2f(x))
-HIP_DETAIL_FLOAT_ONLY(log10, __builtin_log10f(x))
-HIP_DETAIL_FLOAT_ONLY(tanh, hip_detail::tanh_of(x))
-HIP_DETAIL_FLOAT_ONLY(erf, hip_detail::erf_of(x))
-HIP_DETAIL_FLOAT_ONLY(sin, hip_detail::sin_of(x))
-HIP_DETAIL_FLOAT_ONLY(cos, hip_detail::cos_of(x))
-#undef HIP_DETAIL_FLOAT_ONLY
+    HIP_DETAIL_DEVICE double name(double x) { return hip_detail::own_##name(x); }
+HIP_DETAIL_OWN_DOUBLE(exp2, __builtin_exp2f(x))
+HIP_DETAIL_OWN_DOUBLE(log2, __builtin_log2f(x))
+HIP_DETAIL_OWN_DOUBLE(log10, __builtin_log10f(x))
+HIP_DETAIL_OWN_DOUBLE(tanh, hip_detail::tanh_of(x))
+HIP_DETAIL_OWN_DOUBLE(erf, hip_detail::erf_of(x))
+HIP_DETAIL_OWN_DOUBLE(sin, hip_detail::sin_of(x))
+HIP_DETAIL_OWN_DOUBLE(cos, hip_detail::cos_of(x))
+#undef HIP_DETAIL_OWN_DOUBLE
+
+// Functions that kernels seldom use: the float form computes in double and rounds once.
+#define HIP_DETAIL_BY_DOUBLE(name)                                                             \
+    HIP_DETAIL_DEVICE double name(double x) { return hip_detail::own_##name(x); }              \
+    HIP_DETAIL_DEVICE float name##f(float x) { return (float)hip_detail::own_##name(x); }      \
+    HIP_DETAIL_DEVICE float name(float x) { return name##f(x); }
+HIP_DETAIL_BY_DOUBLE(exp10)
+HIP_DETAIL_BY_DOUBLE(expm1)
+HIP_DETAIL_BY_DOUBLE(log1p)
+HIP_DETAIL_BY_DOUBLE(cbrt)
+HIP_DETAIL_BY_DOUBLE(tan)
+HIP_DETAIL_BY_DOUBLE(sinpi)
+HIP_DETAIL_BY_DOUBLE(cospi)
+HIP_DETAIL_BY_DOUBLE(asin)
+HIP_DETAIL_BY_DOUBLE(acos)
+HIP_DETAIL_BY_DOUBLE(atan)
+HIP_DETAIL_BY_DOUBLE(sinh)
+HIP_DETAIL_BY_DOUBLE(cosh)
+HIP_DETAIL_BY_DOUBLE(asinh)
+HIP_DETAIL_BY_DOUBLE(acosh)
+HIP_DETAIL_BY_DOUBLE(atanh)
+HIP_DETAIL_BY_DOUBLE(erfc)
+HIP_DETAIL_BY_DOUBLE(normcdf)
+#undef HIP_DETAIL_BY_DOUBLE
+
+#define HIP_DETAIL_BY_DOUBLE(name)                                                             \
+    HIP_DETAIL_DEVICE double name(double x, double y) { return hip_detail::own_##name(x, y); } \
+    HIP_DETAIL_DEVICE float name##f(float x, float y) {                                        \
+        return (float)hip_detail::own_##name(x, y);                                            \
+    }                                                                                          \
+    HIP_DETAIL_DEVICE float name(float x, float y) { return name##f(x, y); }
+HIP_DETAIL_BY_DOUBLE(atan2)
+HIP_DETAIL_BY_DOUBLE(hypot)
+HIP_DETAIL_BY_DOUBLE(fmod)
+HIP_DETAIL_BY_DOUBLE(remainder)
+#undef HIP_DETAIL_BY_DOUBLE
 
 HIP_DETAIL_DEVICE float powf(float x, float y) { return hip_detail::pow_of(x, y); }
 HIP_DETAIL_DEVICE float pow(float x, float y) { return hip_detail::pow_of(x, y); }
-HIP_DETAIL_FUNCTION double pow(double, double) = delete;
+HIP_DETAIL_DEVICE double pow(double x, double y) { return hip_detail::own_pow(x, y); }
+
+// The gamma functions exist on neither side.
+HIP_DETAIL_FUNCTION float lgamma(float) = delete;
+HIP_DETAIL_FUNCTION double lgamma(double) = delete;
+HIP_DETAIL_FUNCTION float tgamma(float) = delete;
+HIP_DETAIL_FUNCTION double tgamma(double) = delete;
 
 HIP_DETAIL_DEVICE float expf(float x) { return __builtin_expf(x); }
 HIP_DETAIL_DEVICE float exp(float x) { return __builtin_expf(x); }
@@ -66,19 +106,3 @@ HIP_DETAIL_DEVICE bool isinf(float x) { return __builtin_isinf(x) != 0; }
 HIP_DETAIL_DEVICE bool isinf(double x) { return __builtin_isinf(x) != 0; }
 HIP_DETAIL_DEVICE bool isfinite(float x) { return __builtin_isfinite(x); }
 HIP_DETAIL_DEVICE bool isfinite(double x) { return __builtin_isfinite(x); }
-
-HIP_DETAIL_DEVICE float __expf(float x) { return hip_detail::fast_exp(x); }
-HIP_DETAIL_DEVICE float __logf(float x) {
-    return hip_detail::fast_log2(x) * 0.69314718055994530942f;
-}
-HIP_DETAIL_DEVICE float __log2f(float x) { return hip_detail::fast_log2(x); }
-HIP_DETAIL_DEVICE float __sinf(float x) { return hip_detail::fast_sin(x); }
-HIP_DETAIL_DEVICE float __cosf(float x) { return hip_detail::fast_cos(x); }
-HIP_DETAIL_DEVICE float __fdividef(float x, float y) { return hip_detail::fast_divide(x, y); }
-HIP_DETAIL_DEVICE float __frcp_rn(float x) { return 1.0f / x; }
-HIP_DETAIL_DEVICE float __fsqrt_rn(float x) { return __builtin_sqrtf(x); }
-HIP_DETAIL_DEVICE float __frsqrt_rn(float x) { return hip_detail::rsqrt_of(x); }
-HIP_DETAIL_DEVICE float __fmaf_rn(float x, float y, float z) { return __builtin_fmaf(x, y, z); }
-HIP_DETAIL_DEVICE float __saturatef(float x) {
-    return __builtin_fminf(__builtin_fmaxf(x, 0.0f), 1.0f);
-}

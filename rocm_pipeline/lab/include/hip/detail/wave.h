@@ -13,27 +13,27 @@ HIP_DETAIL_DEVICE int __all(int predicate) { return hip_detail::vote(predicate =
 HIP_DETAIL_DEVICE unsigned long long __activemask() { return hip_detail::vote(true); }
 
 template <class T> HIP_DETAIL_DEVICE T __shfl(T value, int source, int width = warpSize) {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles take values of 4 or 8 bytes");
+    static_assert(sizeof(T) <= 8, "shuffles take values of up to 8 bytes");
     int segment = hip_detail::lane() & ~(width - 1);
     return hip_detail::read_lane(value, segment + (source & (width - 1)));
 }
 
 template <class T> HIP_DETAIL_DEVICE T __shfl_up(T value, unsigned distance, int width = warpSize) {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles take values of 4 or 8 bytes");
+    static_assert(sizeof(T) <= 8, "shuffles take values of up to 8 bytes");
     int self = hip_detail::lane(), source = self - (int)distance;
     return hip_detail::read_lane(value, source < (self & ~(width - 1)) ? self : source);
 }
 
 template <class T>
 HIP_DETAIL_DEVICE T __shfl_down(T value, unsigned distance, int width = warpSize) {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles take values of 4 or 8 bytes");
+    static_assert(sizeof(T) <= 8, "shuffles take values of up to 8 bytes");
     int self = hip_detail::lane();
     bool leaves = (self & (width - 1)) + (int)distance >= width;
     return hip_detail::read_lane(value, leaves ? self : self + (int)distance);
 }
 
 template <class T> HIP_DETAIL_DEVICE T __shfl_xor(T value, int mask, int width = warpSize) {
-    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "shuffles take values of 4 or 8 bytes");
+    static_assert(sizeof(T) <= 8, "shuffles take values of up to 8 bytes");
     int self = hip_detail::lane(), source = self ^ mask;
     bool leaves = source >= ((self + width) & ~(width - 1));
     return hip_detail::read_lane(value, leaves ? self : source);

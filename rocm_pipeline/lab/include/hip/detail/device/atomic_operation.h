@@ -1,13 +1,13 @@
-// What atomics.h is made of: one read-modify-write, relaxed, visible to the whole device.
+// What atomics.h is made of: one read-modify-write, relaxed.
 #pragma once
 
 namespace hip_detail {
 
 enum class operation { add, subtract, minimum, maximum, bit_and, bit_or, bit_xor, exchange };
 
-template <operation op, class T> HIP_DETAIL_DEVICE T atomic_operation(T* place, T value) {
+template <operation op, int scope, class T> HIP_DETAIL_DEVICE T atomic_operation(T* place, T value) {
 #define HIP_DETAIL_FETCH(name) \
-    return __hip_atomic_##name(place, value, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT)
+    return __hip_atomic_##name(place, value, __ATOMIC_RELAXED, scope)
     if constexpr (op == operation::add) HIP_DETAIL_FETCH(fetch_add);
     if constexpr (op == operation::subtract) HIP_DETAIL_FETCH(fetch_sub);
     if constexpr (op == operation::minimum) HIP_DETAIL_FETCH(fetch_min);
@@ -19,9 +19,10 @@ template <operation op, class T> HIP_DETAIL_DEVICE T atomic_operation(T* place, 
 #undef HIP_DETAIL_FETCH
 }
 
-template <class T> HIP_DETAIL_DEVICE T atomic_compare_exchange(T* place, T expected, T value) {
+template <int scope, class T>
+HIP_DETAIL_DEVICE T atomic_compare_exchange(T* place, T expected, T value) {
     __hip_atomic_compare_exchange_strong(
-        place, &expected, value, __ATOMIC_RELAXED, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+        place, &expected, value, __ATOMIC_RELAXED, __ATOMIC_RELAXED, scope);
     return expected;
 }
 

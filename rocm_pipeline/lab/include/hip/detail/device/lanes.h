@@ -18,9 +18,10 @@ HIP_DETAIL_DEVICE unsigned long long vote(bool predicate) {
 
 // Words of an inactive source lane read as zero (ds_bpermute).
 template <class T> HIP_DETAIL_DEVICE T read_lane(T value, int source) {
-    int words[sizeof(T) / 4];
+    constexpr int count = (sizeof(T) + 3) / 4;
+    int words[count] = {};
     __builtin_memcpy(words, &value, sizeof(T));
-    for (unsigned i = 0; i < sizeof(T) / 4; ++i)
+    for (int i = 0; i < count; ++i)
         words[i] = __builtin_amdgcn_ds_bpermute(source << 2, words[i]);
     __builtin_memcpy(&value, words, sizeof(T));
     return value;

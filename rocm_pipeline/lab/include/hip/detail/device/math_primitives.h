@@ -3,6 +3,10 @@
 
 #include "../own_math.h"
 
+#include "../own_exponential.h"
+#include "../own_special.h"
+#include "../own_trigonometry.h"
+
 namespace hip_detail {
 
 HIP_DETAIL_DEVICE float tanh_of(float x) {
@@ -17,9 +21,8 @@ HIP_DETAIL_DEVICE double log_of(double x) { return own_log(x); }
 HIP_DETAIL_DEVICE float rsqrt_of(float x) { return __builtin_amdgcn_rsqf(x); }
 
 // The `__` forms: the machine's instruction, about two units in the last place.
-HIP_DETAIL_DEVICE float fast_exp(float x) {
-    return __builtin_amdgcn_exp2f(x * 1.44269504088896340736f);
-}
+HIP_DETAIL_DEVICE float fast_exp2(float x) { return __builtin_amdgcn_exp2f(x); }
+HIP_DETAIL_DEVICE float fast_exp(float x) { return fast_exp2(x * 1.44269504088896340736f); }
 HIP_DETAIL_DEVICE float fast_log2(float x) { return __builtin_amdgcn_logf(x); }
 HIP_DETAIL_DEVICE float fast_sin(float x) {
     return __builtin_amdgcn_sinf(__builtin_amdgcn_fractf(x * 0.15915494309189533577f));

@@ -30,13 +30,13 @@ template <operation op, class T> HIP_DETAIL_DEVICE T combine(T old, T value) {
     if constexpr (op == operation::exchange) return value;
 }
 
-template <operation op, class T> HIP_DETAIL_DEVICE T atomic_operation(T* place, T value) {
+template <operation op, int, class T> HIP_DETAIL_DEVICE T atomic_operation(T* place, T value) {
     T old = atomic_begin(place);
     atomic_end(place, combine<op>(old, value));
     return old;
 }
 
-template <class T> HIP_DETAIL_DEVICE T atomic_compare_exchange(T* place, T expected, T value) {
+template <int, class T> HIP_DETAIL_DEVICE T atomic_compare_exchange(T* place, T expected, T value) {
     T old = atomic_begin(place);
     atomic_end(place, old == expected ? value : old);
     return old;

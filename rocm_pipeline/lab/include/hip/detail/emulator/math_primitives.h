@@ -4,6 +4,10 @@
 
 #include "../own_math.h"
 
+#include "../own_exponential.h"
+#include "../own_special.h"
+#include "../own_trigonometry.h"
+
 namespace hip_detail {
 
 HIP_DETAIL_DEVICE float without_denormals(float x) {
@@ -21,9 +25,8 @@ HIP_DETAIL_DEVICE float rsqrt_of(float x) {
     return 1.0f / __builtin_sqrtf(without_denormals(x));
 }
 
-HIP_DETAIL_DEVICE float fast_exp(float x) {
-    return without_denormals(__builtin_exp2f(x * 1.44269504088896340736f));
-}
+HIP_DETAIL_DEVICE float fast_exp2(float x) { return without_denormals(__builtin_exp2f(x)); }
+HIP_DETAIL_DEVICE float fast_exp(float x) { return fast_exp2(x * 1.44269504088896340736f); }
 HIP_DETAIL_DEVICE float fast_log2(float x) { return __builtin_log2f(without_denormals(x)); }
 HIP_DETAIL_DEVICE float fast_sin(float x) { return __builtin_sinf(x); }
 HIP_DETAIL_DEVICE float fast_cos(float x) { return __builtin_cosf(x); }

@@ -15,11 +15,21 @@ extern const unsigned hip_emulator_indices[12];
 
 // Waits for the block; returns how many of its work-items came with a true predicate.
 HIP_DETAIL_COLLECTIVE int hip_emulator_barrier(int predicate, int site);
+// Waits for all blocks.
+HIP_DETAIL_COLLECTIVE void hip_emulator_grid_barrier(int site);
 HIP_DETAIL_COLLECTIVE void hip_emulator_wave_barrier(int site);
 HIP_DETAIL_COLLECTIVE unsigned long long hip_emulator_vote(int predicate, int site);
 // The value that lane `source` came with; zero when it is not taking part (as ds_bpermute).
 HIP_DETAIL_COLLECTIVE unsigned long long hip_emulator_read_lane(
     unsigned long long value, int source, int site);
+
+// A product of matrices by the whole wave: `a`, `b` and `c` are this lane's parts, `d` becomes its
+// part of a * b + c. `shape` is packed by matrix_shape (builtins_matrix.h).
+HIP_DETAIL_COLLECTIVE void hip_emulator_matrix(
+    const void* a, const void* b, const void* c, void* d, unsigned shape, int site);
+
+// Ends the launch. Not merged with another one: each has its line.
+[[noreturn]] __attribute__((cold, nomerge)) void hip_emulator_assertion_failed(int site);
 
 // Memory order between blocks.
 HIP_DETAIL_COLLECTIVE void hip_emulator_device_fence();

@@ -1,0 +1,1 @@
+"""Running kernels on devices: one candidate and launch plan on AMD, NVIDIA and the CPU."""

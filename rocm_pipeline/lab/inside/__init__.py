@@ -1,0 +1,1 @@
+"""What runs in the sandbox on behalf of the lab."""
