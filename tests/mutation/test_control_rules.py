@@ -12,6 +12,7 @@ from rocm_pipeline.lab import controls
 from rocm_pipeline.lab.controls import require_controls
 from rocm_pipeline.lab.evidence import ControlRecord, Status
 from rocm_pipeline.targets.dtypes import DType
+from rocm_pipeline.targets.spec import Target
 from tests.fakes.values import a_target
 
 TARGET = a_target()
@@ -44,7 +45,7 @@ def test_one_control_that_passes_is_too_many() -> None:
 
 
 def judged(*worst: tuple[Status, float]) -> Any:
-    found = tuple(controls._Worst("y", DType.FLOAT32, *each) for each in worst)
+    found = tuple(controls._Worst("y", DType.FLOAT32, *each, False) for each in worst)
     return controls._Judged("zeros", found)
 
 
@@ -88,3 +89,33 @@ def test_what_cannot_be_compared_is_infinitely_wrong() -> None:
     nan = controls._Control(controls._constant(float("nan")))
     found = controls._compare(nan, asked.tensors[0], asked, TARGET.tolerance[DType.FLOAT32])
     assert (found.status, found.ratio) == (Status.NONFINITE, float("inf"))
+
+
+class Loose(Target):
+    """A target whose task may be what a trivial kernel does."""
+
+    @property
+    def may_be_trivial(self) -> bool:
+        return True
+
+
+LOOSE = Loose(**{name: getattr(TARGET, name) for name in Target.model_fields})
+
+
+def test_a_control_that_is_the_task_itself_is_no_control_where_that_may_be() -> None:
+    zeros = controls._controls(TARGET)["zeros"]
+    assert controls._judge("zeros", zeros, LOOSE, (question(0.0), question(0.0))).worst == ()
+    for order in ((0.0, 5.0), (5.0, 0.0)):
+        found = controls._judge("zeros", zeros, LOOSE, tuple(map(question, order)))
+        assert found.record.rejected, "one case in which it is wrong makes it a control"
+    close = controls._judge("zeros", zeros, LOOSE, (question(1e-12),))
+    assert not close.record.rejected, "within the tolerance is not the task itself"
+    strict = controls._judge("zeros", zeros, TARGET, (question(0.0),))
+    assert not strict.record.rejected, "a target may not be trivial"
+
+
+def test_only_controls_that_are_the_task_itself_may_be_missing() -> None:
+    names = controls.controls_of(TARGET)
+    assert controls.required_controls(TARGET, ()) == names
+    ran = [ControlRecord(name=name, rejected=True, status=Status.WRONG_VALUE) for name in names[1:]]
+    assert controls.required_controls(LOOSE, ran) == names[1:]
