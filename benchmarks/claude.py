@@ -4,6 +4,9 @@ Nobody pays for this: a server on loopback stands in for Claude's, which counts 
 of its own. The three built-in targets go through the whole pipeline with it, over the real SDK; its
 plans and reviews are valid and no more. So calls, shares of cached tokens and the account are real,
 and how many tokens a real plan takes is not known from here. The kill tests are run at full size.
+
+The claim is against Claude doing all that the agents did, since its plans and reviews are of all of
+that; how much is saved against the kernels alone is printed beside it.
 """
 
 import json
@@ -27,6 +30,7 @@ from rocm_pipeline.planning.claude.client import AnthropicClaude
 from rocm_pipeline.planning.claude.economy.account import cached_after_first
 from rocm_pipeline.planning.claude.economy.baselines import Arm, Grade
 from rocm_pipeline.planning.claude.economy.reading import attempt_of
+from rocm_pipeline.planning.claude.economy.replay import EVERYTHING
 from rocm_pipeline.planning.claude.economy.report import Economy
 from rocm_pipeline.planning.claude.economy.spend import Quantity
 from rocm_pipeline.planning.claude.instructions import planner_instructions
@@ -143,7 +147,7 @@ def _figures(found: Economy) -> Iterator[Figure]:
             is_claim = (
                 baseline.arm is Arm.BEST_ALONE
                 and baseline.grade is Grade.G2
-                and baseline.scope == "kernels"
+                and baseline.scope == EVERYTHING
                 and quantity is Quantity.TOKENS
             )
             words = f"{baseline.grade.name}, {baseline.arm.value} ({baseline.scope})"

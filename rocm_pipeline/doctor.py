@@ -158,7 +158,7 @@ def _torch(_: Home) -> Check:
 def _amd_gpu(_: Home) -> Check:
     found = Path("/dev/kfd").exists()
     detail = _gpu_name() if found else "no /dev/kfd"
-    enables = "nothing in this version yet: it runs no kernel on a device, and times are estimates"
+    enables = "`rocm-pipeline device`: kernels run and timed; the pipeline only estimates times"
     return Check("AMD GPU", found, detail, enables, "")
 
 
