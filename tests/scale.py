@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 LONG_VARIABLE = "ROCM_PIPELINE_LONG_TESTS"
 
 
@@ -13,3 +15,6 @@ def is_long() -> bool:
 def scaled(*, short: int, long: int) -> int:
     """Return the number of examples to try in this run."""
     return long if is_long() else short
+
+
+only_long = pytest.mark.skipif(not is_long(), reason="takes long: only with `pytest --long`")

@@ -22,7 +22,7 @@ _RESERVED = re.compile(r"__\w+|_[A-Z]\w*")
 _LANGUAGE = re.compile(
     r"__attribute|__extension__|__func__|__const|__const__|__inline|__inline__|__restrict|"
     r"__restrict__|__signed__|__typeof|__typeof__|__alignof|__alignof__|__volatile__|"
-    r"_Float16|_Static_assert|__ATOMIC_(RELAXED|ACQUIRE|RELEASE|ACQ_REL|SEQ_CST)"
+    r"_Float16|_Static_assert|__ATOMIC_ACQ_REL"  # the header names the other orders
 )
 _BUILTIN = re.compile(
     r"__builtin_("

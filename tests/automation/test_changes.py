@@ -43,7 +43,7 @@ from rocm_pipeline.targets.spec import Case, Target
 from tests.automation.conftest import PageWriter
 from tests.fakes.pipeline import FakePipeline, FakeSources
 from tests.planning.claude.scripted import VALID
-from tests.scale import is_long
+from tests.scale import only_long
 from tests.standins.claude import KEY, Ending, Request, Says, StandIn, serving
 
 TARGET = "row_softmax"
@@ -142,9 +142,6 @@ def _line(blocks: dict[str, str], file: str) -> str:
     text = next((each for each in shown if each.startswith(f"{file}\n")), "")
     found = FIRST_LINE.search(text)
     return f"{file}:{found[1]}" if found else file
-
-
-only_long = pytest.mark.skipif(not is_long(), reason="three whole runs: only with `--long`")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from tests.fleet.ollama_server import Reply, Script, answers, serving
 
-QUICK = Deadlines(connect=1.0, load=0.0, first_token=0.4, stall=0.4, total=3.0)
+QUICK = Deadlines(connect=2.0, load=0.0, first_token=1.5, stall=1.5, total=6.0)
 SOON = BackOff(first=0.01, longest=0.06, quarantine=0.05, patience=1.0)
 CODER = "qwen2.5-coder:7b"
 LLAMA = "llama3.1:8b"

@@ -92,3 +92,37 @@ def test_it_takes_linear_time(unit: str) -> None:
     for _ in breaches(stream):
         pass
     assert time.perf_counter() - began < 5
+
+
+USES = "int a = __builtin_amdgcn_mbcnt_lo(1, 0); "
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["decltype", "typeof", "__typeof", "__typeof__", "alignof", "__alignof", "__alignof__",
+     "_Alignof", "noexcept", "requires"],
+)  # fmt: skip
+def test_no_word_may_ask_what_an_expression_with_a_builtin_of_the_gpu_is(word: str) -> None:
+    assert any(f"'{word}'" in said for said, _ in breaches(tokens(f"{USES}{word}(a);")))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "(a + 1)",
+        "(1)",
+        " a",
+        "(__builtin_amdgcn_mbcnt_lo)",
+        "(pair<int, int, int, int, int, int, int>)",
+    ],
+)
+def test_sizeof_may_only_ask_about_types_beside_builtins_of_the_gpu(asked: str) -> None:
+    asking = breaches(tokens(f"{USES}int b = sizeof{asked};"))
+    assert any("by 'sizeof'" in said for said, _ in asking)
+    assert not list(breaches(tokens(f"{USES}int b = sizeof(pair<int, float*>);")))
+
+
+@pytest.mark.parametrize("order", ["RELAXED", "ACQUIRE", "RELEASE", "ACQ_REL", "SEQ_CST"])
+def test_orders_of_atomics_may_be_named(order: str) -> None:
+    assert not list(breaches(tokens(f"int a = __ATOMIC_{order};")))
+    assert list(breaches(tokens(f"int a = __ATOMIC_{order}_X;")))

@@ -8,7 +8,7 @@ import pytest
 
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Finding, Status
-from rocm_pipeline.lab.policy import MAX_SOURCE_BYTES, check_source
+from rocm_pipeline.lab.policy import MAX_SOURCE_BYTES, check_source, missing_kernels
 from rocm_pipeline.targets.library import builtin_names, load
 from rocm_pipeline.targets.spec import Target
 
@@ -204,3 +204,9 @@ def test_the_baseline_of_every_built_in_target_is_in_order(name: str) -> None:
 
 def test_a_definition_of_nothing_names_no_kernel(policy: Check) -> None:
     assert policy(f"#define\n{KERNEL}") == ()
+
+
+def test_kernels_that_stand_nowhere_in_a_source_are_missing() -> None:
+    source = 'extern "C" __global__ void here() {}'
+    assert missing_kernels(source, ("here",)) == ()
+    assert missing_kernels(source, ("gone", "here", "lost")) == ("gone", "lost")

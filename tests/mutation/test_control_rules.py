@@ -11,6 +11,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab import controls
 from rocm_pipeline.lab.controls import require_controls
 from rocm_pipeline.lab.evidence import ControlRecord, Status
+from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import Target
 from tests.fakes.values import a_target
@@ -119,3 +120,16 @@ def test_only_controls_that_are_the_task_itself_may_be_missing() -> None:
     assert controls.required_controls(TARGET, ()) == names
     ran = [ControlRecord(name=name, rejected=True, status=Status.WRONG_VALUE) for name in names[1:]]
     assert controls.required_controls(LOOSE, ran) == names[1:]
+
+
+def test_a_control_that_is_the_task_itself_is_recorded_for_a_target_alone() -> None:
+    nothing = (
+        "def reference(inputs, symbols, scalars):\n"
+        "    return {'y': 0.0 * inputs['x'].astype('float64')}\n"
+    )
+    strict, loose = (each.model_copy(update={"reference": nothing}) for each in (TARGET, LOOSE))
+    names = {c.name: c.rejected for c in controls.run_controls(strict, Reference(strict), 0)}
+    assert names["zeros"] is False
+    names = {c.name: c.rejected for c in controls.run_controls(loose, Reference(loose), 0)}
+    assert "zeros" not in names
+    assert names["ones"]

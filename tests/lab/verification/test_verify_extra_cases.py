@@ -9,6 +9,7 @@ import pytest
 
 from rocm_pipeline.lab.verification import Verdict, verify
 from tests.lab.verification.folders import HEAD, ROW_SUM, VECTOR_ADD, Folder, pointwise, write
+from tests.scale import only_long
 
 ARCHITECTURES = ("gfx1100",)
 
@@ -57,6 +58,7 @@ EVEN = pointwise(
 )
 
 
+@only_long
 @pytest.mark.parametrize("folder", [VECTOR_ADD, ROW_SUM, HALF_SUM], ids=lambda f: f.name)
 def test_an_honest_kernel_passes_at_all_sizes(folder: Folder, cache: Path, tmp_path: Path) -> None:
     verdict = _judged(folder, tmp_path / "case", cache)
@@ -73,6 +75,7 @@ def test_a_row_kept_in_lds_is_found_and_a_constraint_allows_it(cache: Path, tmp_
     assert _judged(ROW_IN_LDS, tmp_path / "again", cache, constraints=["cols <= 4096"]).passed
 
 
+@only_long
 def test_a_grid_cut_at_65535_blocks_is_found(cache: Path, tmp_path: Path) -> None:
     files = ROW_SUM.files()
     files["launch.json"] = files["launch.json"].replace('"rows"', '"min(rows, 65535)"')
@@ -82,6 +85,7 @@ def test_a_grid_cut_at_65535_blocks_is_found(cache: Path, tmp_path: Path) -> Non
     assert verdict.status.value in ("CHEAT", "NONFINITE"), verdict.finding
 
 
+@only_long
 def test_adding_a_long_row_in_half_precision_is_found(cache: Path, tmp_path: Path) -> None:
     files = HALF_SUM.files()
     kernel = files["kernel.hip"]
@@ -98,6 +102,7 @@ def test_adding_a_long_row_in_half_precision_is_found(cache: Path, tmp_path: Pat
     assert verdict.status.value == "WRONG_VALUE"
 
 
+@only_long
 def test_extra_sizes_obey_the_constraints(cache: Path, tmp_path: Path) -> None:
     assert _judged(EVEN, tmp_path / "even", cache, constraints=["n % 2 == 0"]).passed
 

@@ -10,7 +10,7 @@ from tests.scale import scaled
 
 HONEST = FOLDERS[:: scaled(short=4, long=1)]
 _ALL_MISTAKES = [(folder, mistake) for folder in FOLDERS for mistake in folder.mistakes]
-MISTAKES = _ALL_MISTAKES[:: scaled(short=5, long=1)]
+MISTAKES = _ALL_MISTAKES[scaled(short=1, long=0) :: scaled(short=6, long=1)]
 
 
 @pytest.mark.parametrize("folder", HONEST, ids=lambda folder: folder.name)
