@@ -204,6 +204,7 @@ def test_a_kernel_is_changed_and_accepted_within_one_run(job: Run) -> None:
     assert (again.made, len(job.server.requests)) == ((), asked)
 
 
+@only_long
 def test_a_reviewer_that_is_never_content_ends_it_after_two_returns(job: Run) -> None:
     job.cites = lambda _: "kernel.hip"
     done = job.run()

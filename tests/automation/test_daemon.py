@@ -23,6 +23,7 @@ from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
 from rocm_pipeline.resources import instance as settings
 from rocm_pipeline.resources.instance import GPU_POOL, prepare_instance
 from tests.fakes.code_location import HOLD
+from tests.scale import only_long
 
 ROOT = Path(rocm_pipeline.__file__).parents[1]
 LOCATION = "tests.fakes.code_location"
@@ -156,6 +157,7 @@ def test_the_daemon_sees_a_commit_and_makes_stages_of_the_target(
     assert run_key == f"{partition}@{seen.sha}-{seen.moves}"
 
 
+@only_long
 def test_the_daemon_runs_every_target_when_night_falls(
     instance: DagsterInstance, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def test_the_daemon_runs_every_target_when_night_falls(
 
 
 @pytest.mark.usefixtures("impatient")
+@only_long
 def test_a_run_that_died_with_everything_else_is_tried_again_and_its_place_is_free(
     home: Home, instance: DagsterInstance, daemon: Daemon
 ) -> None:

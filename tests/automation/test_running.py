@@ -15,6 +15,7 @@ from rocm_pipeline.reporting.page import INDEX
 from rocm_pipeline.resources.instance import prepare_instance
 from tests.automation.conftest import LOCATION, Command
 from tests.fakes.pipeline import FakeSources
+from tests.scale import only_long
 
 EVERYTHING = {
     "target",
@@ -53,6 +54,7 @@ def test_a_first_run_makes_everything_and_a_second_asks_nobody(command: Command)
     assert second.remarks == first.remarks
 
 
+@only_long
 @pytest.mark.parametrize("lost", ["row_softmax.html", "row_softmax.json", INDEX])
 def test_a_deleted_page_is_written_again_and_nothing_else_is_made(
     command: Command, lost: str
@@ -67,6 +69,7 @@ def test_a_deleted_page_is_written_again_and_nothing_else_is_made(
     assert again.made == ()
 
 
+@only_long
 def test_a_deleted_value_is_made_again_and_what_it_led_to_stands(command: Command) -> None:
     command.run()
     (command.home.artefacts / "plan" / "row_softmax").unlink()
@@ -75,6 +78,7 @@ def test_a_deleted_value_is_made_again_and_what_it_led_to_stands(command: Comman
     assert summary.made == ("plan",)
 
 
+@only_long
 def test_deleted_values_are_all_made_again(command: Command) -> None:
     command.run()
     shutil.rmtree(command.home.artefacts)
@@ -83,6 +87,7 @@ def test_deleted_values_are_all_made_again(command: Command) -> None:
     assert set(summary.made) == EVERYTHING
 
 
+@only_long
 def test_a_deleted_store_is_filled_again(command: Command) -> None:
     command.run()
     shutil.rmtree(command.home.store)
@@ -93,6 +98,7 @@ def test_a_deleted_store_is_filled_again(command: Command) -> None:
     assert again.made == ()
 
 
+@only_long
 def test_a_value_that_is_not_the_recorded_one_is_made_again(command: Command) -> None:
     """A kill after the value was written, and before Dagster noted it, leaves that behind."""
     command.run()
@@ -104,6 +110,7 @@ def test_a_value_that_is_not_the_recorded_one_is_made_again(command: Command) ->
     assert pointer.read_text() == recorded
 
 
+@only_long
 @pytest.mark.parametrize("damage", [b"", b"{}"])
 def test_a_damaged_value_is_made_again(command: Command, damage: bytes) -> None:
     command.run()
@@ -139,6 +146,7 @@ def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Comm
     assert set(command.pipeline.workshop.calls) == {"plan", "judge_baseline", "develop"}
 
 
+@only_long
 def test_another_answer_makes_stale_what_was_made_from_it(command: Command) -> None:
     command.run()
     command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
@@ -149,6 +157,7 @@ def test_another_answer_makes_stale_what_was_made_from_it(command: Command) -> N
     assert not made & {"target", "test_suite"}
 
 
+@only_long
 def test_a_changed_target_makes_everything_again(command: Command) -> None:
     command.run()
     command.pipeline.sources.title = "Another title"
@@ -156,6 +165,7 @@ def test_a_changed_target_makes_everything_again(command: Command) -> None:
     assert set(summary.made) == EVERYTHING
 
 
+@only_long
 def test_one_target_s_change_leaves_the_other_as_it_is(command: Command) -> None:
     command.run("row_softmax", "flash_attention")
     sources = FakeSources(kernel_text="changed")
@@ -226,6 +236,7 @@ def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
     }
 
 
+@only_long
 def test_a_failed_gate_is_tried_again_and_never_passed_by(command: Command) -> None:
     command.pipeline.workshop.kernels_pass = False
     command.run()

@@ -66,6 +66,7 @@ def test_an_honest_kernel_passes_at_all_sizes(folder: Folder, cache: Path, tmp_p
     assert all(check.status.value == "PASSED" for check in verdict.checks)
 
 
+@only_long
 def test_a_row_kept_in_lds_is_found_and_a_constraint_allows_it(cache: Path, tmp_path: Path) -> None:
     verdict = _judged(ROW_IN_LDS, tmp_path / "case", cache)
     assert verdict.status.value == "OUT_OF_BOUNDS"
