@@ -57,7 +57,9 @@ def compare(
         candidate_estimates=evidence.estimates,
         bottlenecks=tuple(dict.fromkeys(e.bottleneck for e in evidence.estimates)),
         device_status=Status.PASSED if measured else Status.NOT_RUN,
-        device_reason="" if measured else "the pipeline measures on no device yet; see `rocm-pipeline device`",
+        device_reason=""
+        if measured
+        else "the pipeline measures on no device yet; see `rocm-pipeline device`",
         analysis=analysis,
         analysis_refused=analysis_refused,
     )
