@@ -20,7 +20,9 @@ from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from tests.fleet.ollama_server import Reply, Script, answers, serving
 
-QUICK = Deadlines(connect=2.0, load=0.0, first_token=1.5, stall=1.5, total=6.0)
+QUICK = Deadlines(connect=1.0, load=0.0, first_token=0.4, stall=0.4, total=3.0)
+PATIENT = Deadlines(connect=5.0, load=0.0, first_token=5.0, stall=5.0, total=20.0)
+"""Where no host is slow on purpose: a busy machine may be."""
 SOON = BackOff(first=0.01, longest=0.06, quarantine=0.05, patience=1.0)
 CODER = "qwen2.5-coder:7b"
 LLAMA = "llama3.1:8b"
@@ -53,8 +55,10 @@ class Servers:
         with serving(Script(answers("x"))) as url:
             self.hosts.append(Host(name=name, url=url))
 
-    def fleet(self, records: Records) -> Fleet:
-        return Fleet(self.hosts, records.journal, records.leases, deadlines=QUICK, back_off=SOON)
+    def fleet(self, records: Records, deadlines: Deadlines = QUICK) -> Fleet:
+        return Fleet(
+            self.hosts, records.journal, records.leases, deadlines=deadlines, back_off=SOON
+        )
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def outcomes(records: Records) -> list[str]:
 
 def test_a_reply_says_who_gave_it_and_what_it_took(servers: Servers, records: Records) -> None:
     servers.add("alpha", answers("__global__", prompt_eval_count=20, eval_count=5))
-    reply = servers.fleet(records).chat(request())
+    reply = servers.fleet(records, PATIENT).chat(request())
     assert (reply.text, reply.replayed) == ("__global__", False)
     assert (reply.model, reply.digest) == (CODER, f"digest of {CODER}")
     assert reply.host == servers.hosts[0].url
