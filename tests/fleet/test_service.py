@@ -20,7 +20,7 @@ from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from tests.fleet.ollama_server import Reply, Script, answers, serving
 
-QUICK = Deadlines(connect=1.0, load=0.0, first_token=0.4, stall=0.4, total=3.0)
+QUICK = Deadlines(connect=1.0, load=0.0, first_token=0.8, stall=0.8, total=3.0)
 PATIENT = Deadlines(connect=5.0, load=0.0, first_token=5.0, stall=5.0, total=20.0)
 """Where no host is slow on purpose: a busy machine may be."""
 SOON = BackOff(first=0.01, longest=0.06, quarantine=0.05, patience=1.0)
