@@ -19,8 +19,8 @@ from rocm_pipeline.lab.emulator import (
 from rocm_pipeline.lab.emulator.trace import LINE_BYTES, LaunchTrace
 from rocm_pipeline.lab.evidence import KernelResources, Status
 from rocm_pipeline.lab.instruction_mix import instruction_mix
+from rocm_pipeline.lab.kernel_resources import occupancy_of, resources_of
 from rocm_pipeline.lab.launch_work import LaunchWork, ModelledTraffic
-from rocm_pipeline.lab.occupancy import occupancy
 from rocm_pipeline.lab.prediction import CountedLaunch
 from rocm_pipeline.lab.profile_case import ProfileCase
 from rocm_pipeline.lab.roofline import LaunchEstimate, estimate_launch
@@ -160,36 +160,15 @@ class Profiler:
                     where=case.where,
                     fix='Name one of them, or declare it extern "C" __global__.',
                 )
-            fits = occupancy(
-                facts,
-                vgprs=kernel.vgprs,
-                lds_bytes=kernel.lds_bytes + launch.shared_bytes,
-                block_threads=launch.threads,
-            )
+            fits = occupancy_of(kernel, launch, facts)
             if not fits.blocks_per_pool:
                 raise UserError(
                     f"a block of {launch.kernel} does not fit on {facts.name}: {fits.limited_by}",
                     where=case.where,
                     fix="Take a smaller block or less LDS.",
                 )
-            found[launch.kernel] = KernelResources(
-                name=kernel.name,
-                vgprs=kernel.vgprs,
-                agprs=kernel.agprs,
-                sgprs=kernel.sgprs,
-                lds_bytes=kernel.lds_bytes,
-                scratch_bytes=kernel.scratch_bytes,
-                vgpr_spills=kernel.vgpr_spills,
-                sgpr_spills=kernel.sgpr_spills,
-                wave=kernel.wave,
-                max_workgroup=kernel.max_workgroup,
-                kernarg_bytes=kernel.kernarg_bytes,
-                block_threads=launch.threads,
-                waves_per_simd=fits.waves_per_simd,
-                occupancy=fits.fraction,
-                limited_by=fits.limited_by,
-                instructions=mixes.get(kernel.name, {}),
-            )
+            instructions = mixes.get(kernel.name, {})
+            found[launch.kernel] = resources_of(kernel, launch, facts, instructions)
         return found
 
 
@@ -228,12 +207,7 @@ def _report(
     kernel: KernelResources,
     facts: Architecture,
 ) -> LaunchReport:
-    fits = occupancy(
-        facts,
-        vgprs=kernel.vgprs,
-        lds_bytes=kernel.lds_bytes + launch.shared_bytes,
-        block_threads=launch.threads,
-    )
+    fits = occupancy_of(kernel, launch, facts)
     caches = play(
         trace,
         [site.kind for site in build.sites],

@@ -9,7 +9,7 @@ from rocm_pipeline.lab.code_object import CodeObject, KernelMetadata
 from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.evidence import CompileRecord, KernelResources, Status
 from rocm_pipeline.lab.instruction_mix import instruction_mix
-from rocm_pipeline.lab.occupancy import occupancy
+from rocm_pipeline.lab.kernel_resources import resources_of
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.launch_plan import BoundLaunch, LaunchPlanError
@@ -171,30 +171,7 @@ def _resources(
     for name, launch in first_launch.items():
         kernel = content.kernel(name)
         assert kernel is not None
-        fits = occupancy(
-            facts,
-            vgprs=kernel.vgprs,
-            lds_bytes=kernel.lds_bytes + launch.shared_bytes,
-            block_threads=launch.threads,
-        )
-        yield KernelResources(
-            name=name,
-            vgprs=kernel.vgprs,
-            agprs=kernel.agprs,
-            sgprs=kernel.sgprs,
-            lds_bytes=kernel.lds_bytes,
-            scratch_bytes=kernel.scratch_bytes,
-            vgpr_spills=kernel.vgpr_spills,
-            sgpr_spills=kernel.sgpr_spills,
-            wave=kernel.wave,
-            max_workgroup=kernel.max_workgroup,
-            kernarg_bytes=kernel.kernarg_bytes,
-            block_threads=launch.threads,
-            waves_per_simd=fits.waves_per_simd,
-            occupancy=fits.fraction,
-            limited_by=fits.limited_by,
-            instructions=mixes.get(name, {}),
-        )
+        yield resources_of(kernel, launch, facts, mixes.get(name, {}))
 
 
 def _notes(kernel: KernelResources, content: CodeObject) -> Iterator[str]:
