@@ -105,15 +105,13 @@ def _names(stream: Sequence[Token]) -> Iterator[Breach]:
 
 def _asked_builtins(stream: tuple[Token, ...]) -> Iterator[Breach]:
     """Whether a call of a builtin is well formed differs between the sides: nobody may ask."""
-    used = next((t for t in stream if t.kind == "word" and t.text in amdgpu_builtins()), None)
+    used = next((token for token in stream if token.text in amdgpu_builtins()), None)
     if used is None:
         return
     for line in directives(stream):
         if any(token.text == "sizeof" for token in line):
             yield f"'{used.text}': sizeof in a macro could ask about it", line[0].line
     for index, token in enumerate(stream):
-        if token.kind != "word":
-            continue
         asks = token.text in _QUESTIONS or (
             token.text == "sizeof" and not _is_of_a_type(stream[index + 1 : index + _LONGEST_TYPE])
         )
@@ -132,7 +130,7 @@ def _is_of_a_type(rest: Sequence[Token]) -> bool:
     for token in rest[1:]:
         if token.text == ")":
             return True
-        if token.kind != "word" and token.text not in ("*", "::", "<", ">", ",", "[", "]"):
+        if token.kind != "word" and token.text not in ("*", "<", ">", ",", "[", "]"):
             return False
         if token.text in amdgpu_builtins():
             return False

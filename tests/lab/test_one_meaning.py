@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rocm_pipeline.lab.one_meaning import breaches, header_names
+from rocm_pipeline.lab.one_meaning import amdgpu_builtins, breaches, header_names
 from rocm_pipeline.lab.source_tokens import tokens
 
 PAIRS = {
@@ -103,7 +103,7 @@ USES = "int a = __builtin_amdgcn_mbcnt_lo(1, 0); "
      "_Alignof", "noexcept", "requires"],
 )  # fmt: skip
 def test_no_word_may_ask_what_an_expression_with_a_builtin_of_the_gpu_is(word: str) -> None:
-    assert any(f"'{word}'" in said for said, _ in breaches(tokens(f"{USES}{word}(a);")))
+    assert any(f"by '{word}'" in said for said, _ in breaches(tokens(f"{USES}{word}(a);")))
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,27 @@ def test_sizeof_may_only_ask_about_types_beside_builtins_of_the_gpu(asked: str) 
 def test_orders_of_atomics_may_be_named(order: str) -> None:
     assert not list(breaches(tokens(f"int a = __ATOMIC_{order};")))
     assert list(breaches(tokens(f"int a = __ATOMIC_{order}_X;")))
+
+
+FIVE, SIX = "int,int,int,int,int", "int,int,int,int,int,int"
+
+
+@pytest.mark.parametrize("tail", ["int b = f(sizeof a);", "int b = sizeof", f"sizeof(p<{SIX}>);"])
+def test_what_is_no_short_type_in_parentheses_is_an_expression_to_sizeof(tail: str) -> None:
+    assert any("by 'sizeof'" in said for said, _ in breaches(tokens(USES + tail)))
+
+
+@pytest.mark.parametrize("kind", ["int[N]", "float*", f"p<{FIVE}>*"])
+def test_sizeof_a_type_may_stand_beside_builtins_of_the_gpu(kind: str) -> None:
+    assert not list(breaches(tokens(f"{USES}int b = sizeof({kind});")))
+
+
+def test_only_macros_with_sizeof_could_ask_about_a_builtin_of_the_gpu() -> None:
+    assert not list(breaches(tokens(f"{USES}\n#define TWO 2\n")))
+    said = [found for found in breaches(tokens(f"{USES}\n#sizeof\n")) if "in a macro" in found[0]]
+    assert [line for _, line in said] == [2]
+
+
+def test_every_builtin_that_the_emulator_has_is_known() -> None:
+    for name in sorted(amdgpu_builtins()):
+        assert not list(breaches(tokens(f"auto a = {name}();"))), name

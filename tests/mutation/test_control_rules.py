@@ -50,6 +50,16 @@ def judged(*worst: tuple[Status, float]) -> Any:
     return controls._Judged("zeros", found)
 
 
+def test_the_largest_error_of_all_cases_counts_in_any_order() -> None:
+    zeros = controls._controls(TARGET)["zeros"]
+    small, large = question(5.0), question(50.0)
+    ratios = {
+        controls._judge("zeros", zeros, TARGET, order).worst[0].ratio
+        for order in ((small, large), (large, small), (large,))
+    }
+    assert len(ratios) == 1
+
+
 def test_every_output_and_type_must_reject_a_control() -> None:
     wrong, right = (Status.WRONG_VALUE, 7.0), (Status.PASSED, 0.5)
     assert judged(wrong, wrong).record == REJECTED
