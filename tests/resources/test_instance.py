@@ -39,7 +39,7 @@ def test_all_state_lies_in_the_home(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
     written = yaml.safe_load((home.dagster / "dagster.yaml").read_text(encoding="utf-8"))
     assert written == settings(home)
-    assert written["storage"]["sqlite"]["base_dir"] == str(home.dagster / "storage")
+    assert written["storage"]["custom"]["config"]["base_dir"] == str(home.dagster / "storage")
     assert ".rocm_pipeline/" not in str(written)
 
 
