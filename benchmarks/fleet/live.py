@@ -43,6 +43,8 @@ class Ended:
     loads: int = 0
     wasted: int = 0
     """Tokens written that nobody read to the end."""
+    cpu_seconds: float | None = None
+    """Of our process; not measured of the other arms, some of which are several processes."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ async def ours(run: Run) -> Ended:
     """The product's fleet."""
     hosts = run.scenario.hosts
     played = await asyncio.to_thread(product.play, hosts, run.urls, run.jobs, SCALE)
-    return Ended(played.seconds / SCALE, played.lost, played.wrong)
+    return Ended(played.seconds / SCALE, played.lost, played.wrong, cpu_seconds=played.cpu_seconds)
 
 
 def round_robin(at_once: int) -> ArmRun:

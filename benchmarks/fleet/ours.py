@@ -39,6 +39,8 @@ class Played:
     seconds: float
     lost: int
     wrong: int
+    cpu_seconds: float
+    """Of this process: scheduling, records, client."""
 
 
 def play(
@@ -50,7 +52,7 @@ def play(
         fleet = _fleet(hosts, urls, records, scale)
         fleet.survey(require=True)
         lost, wrong, count = 0, 0, threading.Lock()
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
 
         def ask(job: SimJob) -> None:
             nonlocal lost, wrong
@@ -66,7 +68,8 @@ def play(
 
         with ThreadPoolExecutor(len(jobs)) as pool:
             list(pool.map(ask, jobs))
-        return Played(time.perf_counter() - started, lost, wrong)
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        return Played(seconds, lost, wrong, cpu)
 
 
 def _fleet(
@@ -90,7 +93,8 @@ def _fleet(
             longest=pause.longest * scale,
             quarantine=pause.quarantine * scale,
         ),
-        pace=Pace(decide=pace.decide * scale, stopped=pace.stopped * scale),
+        # Decisions cost CPU time, which does not run at the scaled time.
+        pace=Pace(decide=max(0.1, pace.decide * scale), stopped=pace.stopped * scale),
         assumed=Speed(
             ASSUMED.prompt_tps / scale, ASSUMED.decode_tps / scale, ASSUMED.load_seconds * scale
         ),

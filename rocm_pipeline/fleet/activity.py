@@ -3,7 +3,6 @@
 The one place from which `fleet status` learns what the servers do not say themselves.
 """
 
-import time
 from collections import Counter, defaultdict
 
 from pydantic import BaseModel, ConfigDict
@@ -12,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from rocm_pipeline.fleet.circuits import State
 from rocm_pipeline.records.database import Database
-from rocm_pipeline.records.fleet_tables import CircuitRow, HostRow, TicketRow
+from rocm_pipeline.records.fleet_tables import CircuitRow
+from rocm_pipeline.records.leases import Leases
 from rocm_pipeline.records.ledger import ANTHROPIC
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.schema import AttemptRow
@@ -73,22 +73,19 @@ class FleetActivity(BaseModel):
 
 def read_activity(database: Database) -> FleetActivity:
     """Return what is going on as of now."""
-    now = time.time()
+    closed: dict[str, list[Closed]] = defaultdict(list)
+    with Leases(database).looking() as board:
+        now, queue = board.now, len(board.waiting)
+        busy = Counter(ticket.host for ticket in board.running.values() if ticket.host)
+        reserved = {row.host for row in board.hosts.values() if row.reserved_by}
+        for row in board.circuits.values():
+            if row.state != State.CLOSED.value:
+                closed[row.host].append(_closed(row))
     with database.reading() as session:
-        tickets = [t for t in session.scalars(select(TicketRow)) if t.give_up_at > now]
-        busy = Counter(ticket.host for ticket in tickets if ticket.host is not None)
-        rows = session.scalars(select(HostRow))
-        reserved = {row.host for row in rows if row.reserved_by and row.reserved_until > now}
-        closed: dict[str, list[Closed]] = defaultdict(list)
-        open_ones = select(CircuitRow).where(CircuitRow.state != State.CLOSED.value)
-        for row in session.scalars(open_ones):
-            closed[row.host].append(
-                Closed(model=row.model, state=row.state, reason=row.reason, retry_at=row.retry_at)
-            )
         calls = _calls(session, now)
     known = {*busy, *reserved, *closed, *calls}
     return FleetActivity(
-        queue=sum(ticket.host is None for ticket in tickets),
+        queue=queue,
         hosts={
             host: calls.get(host, Activity()).model_copy(
                 update={
@@ -100,6 +97,10 @@ def read_activity(database: Database) -> FleetActivity:
             for host in known
         },
     )
+
+
+def _closed(row: CircuitRow) -> Closed:
+    return Closed(model=row.model, state=row.state, reason=row.reason, retry_at=row.retry_at)
 
 
 def _calls(session: Session, now: float) -> dict[str, Activity]:

@@ -56,7 +56,7 @@ class Assigner:
         self._states: dict[str, HostState] = {}
         self._states_at = 0.0
         self._jobs: dict[str, Job] = {}
-        self._closed: object = None
+        self._closed: dict[Pair, str] = {}
         self._avoid: dict[tuple[Pair, ...], frozenset[Pair]] = {}
 
     def assign(self, board: Board, hedgeable: Collection[str] = ()) -> None:
@@ -71,8 +71,9 @@ class Assigner:
         if len(board.running) >= sum(row.slots for row in board.hosts.values()):
             return
         self._refresh(board)
-        tickets = [*board.waiting.values(), *(running if alone else ())]
-        jobs = [self._job(board, ticket) for ticket in tickets]
+        tickets = {t.ticket_id: t for t in running} if alone else board.waiting
+        known = self._jobs
+        jobs = [known.get(name) or self._job(board, ticket) for name, ticket in tickets.items()]
         hosts = [self._states[name] for name in board.hosts]
         for start in self._policy.decide(board.now, jobs, hosts):
             self._start(board, start)
@@ -108,8 +109,7 @@ class Assigner:
 
     def _refresh(self, board: Board) -> None:
         now = time.monotonic()
-        states = {(row.host, row.model): row.state for row in board.circuits.values()}
-        closed = (states, {row.host: row.models for row in board.hosts.values()})
+        closed = {pair: row.state for pair, row in board.circuits.items()}
         if board.rows is not self._rows or closed != self._closed:
             self._rows, self._closed = board.rows, closed
             self._jobs.clear()
@@ -155,19 +155,17 @@ class Assigner:
         )
 
     def _job(self, board: Board, ticket: TicketRow) -> Job:
-        found = self._jobs.get(ticket.ticket_id)
-        if found is None:
-            wish = wish_of(ticket.wish_json)
-            found = Job(
-                id=ticket.ticket_id,
-                models=wish.models,
-                tokens_in=wish.tokens_in,
-                tokens_out=wish.tokens_out,
-                priority=wish.priority,
-                waiting_since=ticket.waiting_since,
-                avoid=self._avoided(board, wish.places),
-            )
-            self._jobs[ticket.ticket_id] = found
+        wish = wish_of(ticket.wish_json)
+        found = Job(
+            id=ticket.ticket_id,
+            models=wish.models,
+            tokens_in=wish.tokens_in,
+            tokens_out=wish.tokens_out,
+            priority=wish.priority,
+            waiting_since=ticket.waiting_since,
+            avoid=self._avoided(board, wish.places),
+        )
+        self._jobs[ticket.ticket_id] = found
         return found
 
     def _avoided(self, board: Board, places: tuple[Pair, ...]) -> frozenset[Pair]:

@@ -80,18 +80,26 @@ class Attempts:
         if answer.outcome is Outcome.OK and answer.load_ns > NOTICED_LOAD_NS:
             loaded = self._loaded(place)
             answer = _checked(answer, place, loaded)
-        self._dispatcher.release(
-            lease,
-            report(
-                outcome=answer.outcome,
-                error=answer.error,
-                timing=timing_of(answer),
-                waited=seconds_waited(answer),
-                offloaded=_offloaded(place, loaded),
-                loaded=tuple(f"{model.name}@{model.digest}" for model in loaded),
-            ),
-            charged_seconds=self._stopped_seconds if answer.outcome is Outcome.CANCELLED else 0.0,
-        )
+        received = received_of(answer)
+        # what is used is what is stored, redacted
+        answer = replace(answer, parts=[received.text or ""], error=received.error)
+        cancelled = answer.outcome is Outcome.CANCELLED
+        try:
+            # The next question goes out while this answer is written to the disk.
+            self._dispatcher.release(
+                lease,
+                report(
+                    outcome=answer.outcome,
+                    error=answer.error,
+                    timing=timing_of(answer),
+                    waited=seconds_waited(answer),
+                    offloaded=_offloaded(place, loaded),
+                    loaded=tuple(f"{model.name}@{model.digest}" for model in loaded),
+                ),
+                charged_seconds=self._stopped_seconds if cancelled else 0.0,
+            )
+        finally:
+            self._journal.finish(copy.attempt_id, received)
         return answer
 
     def intent(
@@ -148,17 +156,13 @@ class Attempts:
         attempt_id = copy.attempt_id = self._journal.intent(intent)
         copy.began.set()
         try:
-            answer = transport.chat(host.url, call, deadlines, copy.stop)
+            return transport.chat(host.url, call, deadlines, copy.stop)
         except BaseException as error:
             self._journal.finish(
                 attempt_id,
                 Received(outcome=Outcome.CANCELLED, error=type(error).__name__, t_done=time.time()),
             )
             raise
-        received = received_of(answer)
-        self._journal.finish(attempt_id, received)
-        # what is used is what was stored, redacted
-        return replace(answer, parts=[received.text or ""], error=received.error)
 
     def _loaded(self, place: Place) -> list[Loaded]:
         try:

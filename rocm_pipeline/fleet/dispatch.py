@@ -112,6 +112,8 @@ class Dispatcher:
                         reserved_until=0.0,
                     )
                     board.put(row)
+                # What requests may ask for changes with the models.
+                board.is_to_be_read_anew |= row.models != seen.models
                 row.name, row.slots, row.models = seen.name, seen.slots, seen.models
                 row.max_loaded, row.seen_at = seen.max_loaded, board.now
                 board.touch(seen.host)

@@ -5,6 +5,7 @@ put one observation to it, write it back.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
@@ -86,22 +87,26 @@ class Speeds:
     def __init__(
         self, learnt: Mapping[tuple[str, str], Learnt] | None = None, assumed: Speed = ASSUMED
     ) -> None:
-        self._learnt = dict(learnt or {})
+        self._by_model = defaultdict[str, dict[str, Learnt]](dict)
+        self._by_host = defaultdict[str, dict[str, Learnt]](dict)
         self._assumed = assumed
         self._found: dict[tuple[str, str], Speed] = {}
         self._guessed: set[tuple[str, str]] = set()
         self._typical: dict[str, Speed] = {}
+        for (host, model), some in (learnt or {}).items():
+            self.put(host, model, some)
 
     def observe(self, host: str, model: str, timing: Timing, *, was_loaded: bool) -> Learnt:
         """Learn from one answer and return what is to be kept for this pair."""
-        learnt = self._learnt.get((host, model), Learnt()).after(timing, was_loaded)
+        known = self._by_host[host].get(model, Learnt())
+        learnt = known.after(timing, was_loaded)
         self.put(host, model, learnt)
         return learnt
 
     def put(self, host: str, model: str, learnt: Learnt) -> None:
         """Take over what is known of one pair."""
-        self._learnt[host, model] = learnt
-        self._typical.clear()
+        self._by_host[host][model] = self._by_model[model][host] = learnt
+        self._typical.pop(model, None)
         self._found.pop((host, model), None)
         for pair in self._guessed:
             self._found.pop(pair, None)
@@ -114,7 +119,7 @@ class Speeds:
         return self._found[host, model]
 
     def _estimate(self, host: str, model: str) -> Speed:
-        own = self._learnt.get((host, model), Learnt())
+        own = self._by_host[host].get(model, Learnt())
         if own.prompt_tps and own.decode_tps and own.load_seconds is not None:
             return Speed(own.prompt_tps, own.decode_tps, own.load_seconds)
         self._guessed.add((host, model))
@@ -127,7 +132,7 @@ class Speeds:
 
     def _typical_of(self, model: str) -> Speed:
         if model not in self._typical:
-            known = [some for (_, name), some in self._learnt.items() if name == model]
+            known = self._by_model[model].values()
             self._typical[model] = Speed(
                 _median((some.prompt_tps for some in known), self._assumed.prompt_tps),
                 _median((some.decode_tps for some in known), self._assumed.decode_tps),
@@ -138,8 +143,8 @@ class Speeds:
     def _relative(self, host: str) -> float:
         ratios = [
             math.log(known.decode_tps / self._typical_of(model).decode_tps)
-            for (at, model), known in self._learnt.items()
-            if at == host and known.decode_tps
+            for model, known in self._by_host[host].items()
+            if known.decode_tps
         ]
         return math.exp(sum(ratios) / len(ratios)) if ratios else 1.0
 

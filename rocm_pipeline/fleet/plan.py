@@ -5,10 +5,9 @@ planned together, so that the cost of a plan grows with the kinds of jobs and wi
 """
 
 import heapq
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
+from rocm_pipeline.fleet.kinds import Kind
 from rocm_pipeline.fleet.state import HostState, Job, Running, Speed
 
 LESSER_MODEL_COST = 2.0
@@ -16,8 +15,6 @@ LESSER_MODEL_COST = 2.0
 OVERDUE_SHARE = 0.5
 """What is late is expected to take this share of its time so far once more: about the mean rest of
 answers whose lengths are guessed with a log-normal error of 0.6."""
-_CLASSES_PER_DOUBLING = 4
-"""How finely jobs are told apart by length."""
 
 
 def expected_left(running: Running, now: float) -> float:
@@ -30,18 +27,6 @@ def stretch(running: Running, now: float) -> float:
     expected = running.expected_end - running.started
     taken = now - running.started + expected_left(running, now)
     return max(1.0, taken / expected) if expected > 0 else 1.0
-
-
-@dataclass(slots=True)
-class Kind:
-    """Waiting jobs that are alike: one level, the same models, about one length."""
-
-    level: int
-    models: tuple[str, ...]
-    avoid: frozenset[tuple[str, str]]
-    seconds: float
-    """Of one of them on the fastest host: what kinds are ordered by."""
-    jobs: list[Job] = field(default_factory=list[Job])
 
 
 class Lane:
@@ -158,39 +143,5 @@ class Plan:
         return self._served[key]
 
 
-def kinds_of(waiting: Iterable[tuple[int, Job]], hosts: Sequence[HostState]) -> list[Kind]:
-    """Group (level, job) pairs, highest level first and longest first within a level.
-
-    Jobs that no host may be asked for now are left out.
-    """
-    fastest: dict[tuple[str, ...], Speed | None] = {}
-    kinds: dict[tuple[object, ...], Kind] = {}
-    for level, job in waiting:
-        models = job.models
-        if models not in fastest:
-            fastest[models] = _fastest(models, hosts)
-        speed = fastest[models]
-        if speed is None:
-            continue
-        seconds = job.tokens_in / speed.prompt_tps + job.tokens_out / speed.decode_tps
-        length = int(math.log2(seconds + 1.0) * _CLASSES_PER_DOUBLING)
-        key = (level, length, models, job.avoid)
-        if key in kinds:
-            kinds[key].jobs.append(job)
-        else:
-            kinds[key] = Kind(level, models, job.avoid, seconds, [job])
-    return sorted(kinds.values(), key=lambda kind: (-kind.level, -kind.seconds))
-
-
 def _by_length(job: Job) -> tuple[float, float, str]:
     return -job.tokens_out, -job.tokens_in, job.id
-
-
-def _fastest(models: Sequence[str], hosts: Sequence[HostState]) -> Speed | None:
-    speeds = (_speeds(model, hosts) for model in models)
-    found = next((some for some in speeds if some), None)
-    return max(found, key=lambda speed: speed.decode_tps) if found else None
-
-
-def _speeds(model: str, hosts: Sequence[HostState]) -> list[Speed]:
-    return [host.models[model] for host in hosts if host.serves(model)]

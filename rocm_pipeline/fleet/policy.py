@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, kinds_of, stretch
+from rocm_pipeline.fleet.kinds import Kinds
+from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, stretch
 from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running
 
 AGEING_SECONDS = 600.0
@@ -22,6 +23,9 @@ class EarliestEnd:
     also started elsewhere if that saves more than `HEDGE_SAVING` of its rest.
     """
 
+    def __init__(self) -> None:
+        self._kinds = Kinds()
+
     def decide(
         self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
     ) -> tuple[Assignment, ...]:
@@ -30,24 +34,23 @@ class EarliestEnd:
         if not plan.has_free_slots:
             return ()
         running = {work.job_id for host in hosts for work in host.busy}
-        waiting = [(_level(job, now), job) for job in jobs if job.id not in running]
+        waiting = [job for job in jobs if job.id not in running]
         if not waiting:
             return tuple(_hedges(now, jobs, hosts))
-        for kind in kinds_of(waiting, hosts):
+        levels = [job.priority + int((now - job.waiting_since) / AGEING_SECONDS) for job in waiting]
+        for kind in self._kinds.of(waiting, levels, hosts):
             plan.extend(kind)
             if plan.is_settled:
                 break
         return tuple(_starts(plan))
 
 
-def _level(job: Job, now: float) -> int:
-    return job.priority + int((now - job.waiting_since) / AGEING_SECONDS)
-
-
 def _starts(plan: Plan) -> Iterator[Assignment]:
     """Take from each host's share of the plan what fills its free slots now."""
     taken: Counter[int] = Counter()
     for lane in plan.lanes:
+        if not lane.budget:
+            continue
         resident = set(lane.host.resident)
         # Highest level first; within it what is loaded, and then as planned: longest first.
         order = sorted(

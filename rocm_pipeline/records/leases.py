@@ -7,12 +7,11 @@ since; only then are they read anew, and only what a transaction changed is writ
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import instance_state
 
 from rocm_pipeline.records import owner
 from rocm_pipeline.records.database import Database
@@ -24,6 +23,12 @@ from rocm_pipeline.records.fleet_tables import (
     SpeedRow,
     TicketRow,
 )
+from rocm_pipeline.records.row_writes import (
+    delete_rows,
+    insert_rows,
+    update_rows,
+    values_of,
+)
 from rocm_pipeline.records.schema import Base
 
 SILENT_SECONDS = 60.0
@@ -34,9 +39,10 @@ _HOSTS = select(HostRow)
 _SPEEDS = select(SpeedRow).join(HostRow, HostRow.host == SpeedRow.host)
 """Of the hosts on the board: the others may be known for long, and many."""
 _CIRCUITS = select(CircuitRow)
-_COUNT = select(ChangeRow.count)
-_COUNTED = update(ChangeRow).values(count=ChangeRow.count + 1)
-_FIRST_COUNT = insert(ChangeRow).values(one=1, count=1)
+# Plain SQL, as it runs for every request.
+_COUNT = f"SELECT count FROM {ChangeRow.__tablename__}"
+_COUNTED = f"UPDATE {ChangeRow.__tablename__} SET count = count + 1"
+_FIRST_COUNT = f"INSERT INTO {ChangeRow.__tablename__} (one, count) VALUES (1, 1)"
 
 
 class Rows:
@@ -54,6 +60,18 @@ class Rows:
         self.circuits = {(row.host, row.model): row for row in session.scalars(_CIRCUITS)}
         self.touched = set(self.hosts)
         """Hosts of which something changed since somebody last cleared this."""
+        self.stored = {_key(row): values_of(row) for row in self.lasting(self.hosts)}
+        """What the database holds of the rows that are not tickets."""
+        session.expunge_all()
+
+    def lasting(self, hosts: Iterable[str]) -> Iterator[HostRow | SpeedRow | CircuitRow]:
+        """Yield every circuit, and of these hosts what is not a ticket."""
+        yield from self.circuits.values()
+        for host in hosts:
+            if host in self.hosts:
+                yield self.hosts[host]
+            if host in self.speeds:
+                yield from self.speeds[host].values()
 
 
 class Board:
@@ -68,10 +86,11 @@ class Board:
         """Tickets that got their slot in this transaction."""
         self.hosts, self.speeds, self.circuits = rows.hosts, rows.speeds, rows.circuits
         self.waiting, self.running = rows.waiting, rows.running
-        self._added: list[Base] = []
-        self._changed: list[Base] = []
+        self._touched: dict[str, None] = {}
+        self._new_tickets: dict[str, TicketRow] = {}
+        self._changed_tickets: dict[str, TicketRow] = {}
         self._removed: list[Base] = []
-        self._parked: list[ParkedRow] = []
+        self._parked: dict[str, ParkedRow] = {}
         self.is_to_be_read_anew = False
 
     @property
@@ -84,9 +103,9 @@ class Board:
 
     def put(self, row: TicketRow | HostRow | CircuitRow) -> None:
         """Add a row that was not there."""
-        self._added.append(row)
         match row:
             case TicketRow():
+                self._new_tickets[row.ticket_id] = row
                 (self.waiting if row.host is None else self.running)[row.ticket_id] = row
                 if row.host is not None:
                     self.started.append(row)
@@ -104,18 +123,19 @@ class Board:
         ticket.host, ticket.model = host, model
         del self.waiting[ticket.ticket_id]
         self.running[ticket.ticket_id] = ticket
-        self._changed.append(ticket)
+        self._changed_tickets[ticket.ticket_id] = ticket
         self.started.append(ticket)
         self.touch(host)
 
     def charge(self, ticket: TicketRow, seconds: float) -> None:
         """Keep the slot of a ticket taken for so long, and no longer."""
         ticket.give_up_at = self.now + seconds
-        self._changed.append(ticket)
+        self._changed_tickets[ticket.ticket_id] = ticket
 
     def touch(self, host: str) -> None:
-        """Say that something of this host changes."""
+        """Say that something of this host changes: what is not said here is not written."""
         self.rows.touched.add(host)
+        self._touched[host] = None
 
     def speed(self, host: str, model: str) -> SpeedRow:
         """Return what is known of a model on a host, to be added to."""
@@ -123,28 +143,33 @@ class Board:
         known = self.speeds[host]
         if model not in known:
             known[model] = SpeedRow(host=host, model=model, used_at=0.0, answers=0, rates=())
-            self._added.append(known[model])
         return known[model]
 
     def end_ticket(self, ticket_id: str) -> None:
         row = self.waiting.pop(ticket_id, None) or self.running.pop(ticket_id, None)
-        if row is not None and row.host is not None:
+        if row is None:
+            return
+        if row.host is not None:
             self.touch(row.host)
-        self._remove(row)
+        self._changed_tickets.pop(ticket_id, None)
+        if self._new_tickets.pop(ticket_id, None) is None:
+            self._removed.append(row)
 
     def forget_hosts(self, unseen_since: float, unused_since: float) -> None:
         """Drop hosts that no process had in its fleet since, and speeds that nobody needed."""
         held = {ticket.host for ticket in self.running.values()}
         for row in [r for r in self.hosts.values() if r.seen_at < unseen_since]:
             if row.host not in held:
-                self._remove(self.hosts.pop(row.host))
+                self._forget(self.hosts.pop(row.host))
                 self.touch(row.host)
         for known in self.speeds.values():
             for speed in [s for s in known.values() if s.used_at < unused_since]:
-                self._remove(known.pop(speed.model))
+                self._forget(known.pop(speed.model))
 
     def end_circuit(self, host: str, model: str) -> None:
-        self._remove(self.circuits.pop((host, model), None))
+        row = self.circuits.pop((host, model), None)
+        if row is not None:
+            self._forget(row)
 
     def end_abandoned(self) -> None:
         """End the tickets of processes that are gone."""
@@ -161,21 +186,26 @@ class Board:
                 self.touch(host.host)
 
     def park(self, row: ParkedRow) -> None:
-        self._parked.append(row)
+        self._parked[row.job] = row
 
-    def save(self, session: Session) -> bool:
+    def save(self, connection: Connection) -> bool:
         """Write what was changed; say whether anything was."""
-        speeds = [row for known in self.speeds.values() for row in known.values()]
-        for row in (*self.hosts.values(), *speeds, *self.circuits.values()):
-            if instance_state(row).modified:
-                self._changed.append(row)
-        for row in self._removed:
-            session.delete(row)
-        session.add_all(self._added)
-        session.add_all(self._changed)
-        for parked in self._parked:
-            session.merge(parked)
-        return bool(self._added or self._changed or self._removed or self._parked)
+        stored = self.rows.stored
+        added, changed = list[Base](self._new_tickets.values()), list[Base]()
+        changed += [t for name, t in self._changed_tickets.items() if name not in self._new_tickets]
+        for row in self.rows.lasting(self._touched):
+            key, values = _key(row), values_of(row)
+            if stored.get(key) != values:
+                (changed if key in stored else added).append(row)
+                stored[key] = values
+        parked = list(self._parked.values())
+        for rows in _by_table([*self._removed, *parked]):
+            delete_rows(connection, rows)
+        for rows in _by_table([*added, *parked]):
+            insert_rows(connection, rows)
+        for rows in _by_table(changed):
+            update_rows(connection, rows)
+        return bool(added or changed or self._removed or parked)
 
     def _is_over(self, ticket: TicketRow) -> bool:
         if ticket.give_up_at < self.now:
@@ -185,14 +215,22 @@ class Board:
         silent = self.now - ticket.beat_at > SILENT_SECONDS
         return silent and not owner.is_known(ticket.owner)
 
-    def _remove(self, row: Base | None) -> None:
-        if row is None:
-            return
-        self._changed = [other for other in self._changed if other is not row]
-        if any(row is other for other in self._added):
-            self._added = [other for other in self._added if other is not row]
-        else:
+    def _forget(self, row: HostRow | SpeedRow | CircuitRow) -> None:
+        if self.rows.stored.pop(_key(row), None) is not None:
             self._removed.append(row)
+
+
+def _key(row: HostRow | SpeedRow | CircuitRow) -> tuple[str, ...]:
+    if isinstance(row, HostRow):
+        return (row.__tablename__, row.host)
+    return (row.__tablename__, row.host, row.model)
+
+
+def _by_table(rows: Iterable[Base]) -> Iterable[list[Base]]:
+    found: defaultdict[type[Base], list[Base]] = defaultdict(list)
+    for row in rows:
+        found[type(row)].append(row)
+    return found.values()
 
 
 class Leases:
@@ -210,49 +248,55 @@ class Leases:
         """One transaction in which nobody else changes the board."""
         with self._one:
             rows, self._rows = self._rows, None  # forgotten, should anything go wrong
-            with self._database.writing_what_passes() as session:
-                count = session.scalar(_COUNT)
+            with self._database.writing_what_passes() as connection:
+                count = _count(connection)
                 is_news = rows is None or count != self._count
                 if rows is None or is_news:
-                    rows = Rows(session)
-                    session.expunge_all()
+                    with Session(connection, expire_on_commit=False) as session:
+                        rows = Rows(session)
                 board = Board(rows, time.time(), is_news=is_news)
                 yield board
-                if board.save(session):
-                    session.flush()
-                    count = self._counted(session, count)
+                if board.save(connection):
+                    count = self._counted(connection, count)
             if not board.is_to_be_read_anew:
                 self._rows, self._count = rows, count if count is not None else -1
 
     def has_news(self) -> bool:
         """Say whether another process changed the board since this one last saw it."""
-        with self._database.reading() as session:
-            return session.scalar(_COUNT) != self._count
+        with self._database.looking() as connection:
+            return _count(connection) != self._count
 
     @contextmanager
     def looking(self) -> Generator[Board, None, None]:
-        """The board as it is now; changes are not kept."""
+        """The board as it is now, without the tickets of processes that are gone.
+
+        Changes are not kept.
+        """
         with self._database.reading() as session:
-            rows = Rows(session)
-            session.expunge_all()
-            yield Board(rows, time.time(), is_news=True)
+            board = Board(Rows(session), time.time(), is_news=True)
+        board.end_abandoned()
+        yield board
 
     def beat(self, process: str) -> None:
         """Say that `process` still wants its tickets."""
-        with self._one, self._database.writing_what_passes() as session:
-            session.execute(
+        with self._one, self._database.writing_what_passes() as connection:
+            connection.execute(
                 update(TicketRow).where(TicketRow.owner == process).values(beat_at=time.time())
             )
-            self._counted(session, session.scalar(_COUNT))
+            self._counted(connection, _count(connection))
 
     def parked(self, job: str) -> ParkedRow | None:
         row = self._database.get(ParkedRow, job)
         return row if row is not None and row.until > time.time() else None
 
     def unpark(self, job: str) -> None:
-        with self._database.writing_what_passes() as session:
-            session.execute(delete(ParkedRow).where(ParkedRow.job == job))
+        with self._database.writing_what_passes() as connection:
+            connection.execute(delete(ParkedRow).where(ParkedRow.job == job))
 
-    def _counted(self, session: Session, count: int | None) -> int:
-        session.execute(_FIRST_COUNT if count is None else _COUNTED)
+    def _counted(self, connection: Connection, count: int | None) -> int:
+        connection.exec_driver_sql(_FIRST_COUNT if count is None else _COUNTED)
         return (count or 0) + 1
+
+
+def _count(connection: Connection) -> int | None:
+    return connection.exec_driver_sql(_COUNT).scalar()

@@ -13,7 +13,12 @@ def this_process() -> str:
     Where it runs (see `this_world`), PID, and the start time that tells two holders of one PID
     apart. Away from Linux only the PID is known.
     """
-    pid = os.getpid()
+    return _name_of(os.getpid())
+
+
+@cache
+def _name_of(pid: int) -> str:
+    """Of this process, which reads its start time once: it is asked for with every request."""
     return f"{this_world()}:{pid}:{_start_ticks(pid)}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from rocm_pipeline.agents.parser import ReplyError, parse
 from rocm_pipeline.agents.reply import Reply as AgentReply
@@ -26,6 +27,7 @@ from rocm_pipeline.fleet.transport import Deadlines
 from rocm_pipeline.planning.plan import Role
 from rocm_pipeline.quoting.blocks import Block, marker_of, quote
 from rocm_pipeline.quoting.untrusted import untrusted
+from rocm_pipeline.records.fleet_tables import TicketRow
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from tests.fleet.ollama_server import Reply, Script, answers, serving
@@ -467,8 +469,8 @@ os.kill(os.getpid(), 9)
     subprocess.run(
         [sys.executable, "-c", holder, path, world.hosts[0].url, model], check=False, timeout=60
     )
-    with world.records.leases.looking() as board:
-        assert len(board.tickets) == 1
+    with world.records.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(TicketRow)) == 1
     assert world.fleet().chat(request()).text == "x"
 
 

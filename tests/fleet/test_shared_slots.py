@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rocm_pipeline.fleet.activity import read_activity
 from rocm_pipeline.fleet.assigning import Wish
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.dispatch import Dispatcher, Lease, Seen
@@ -159,6 +160,38 @@ def test_servers_see_no_more_at_once_than_their_slots_while_processes_are_killed
     assert len(done) == each * PROCESSES
     with records.leases.looking() as board:
         assert board.tickets == {}
+
+
+def test_a_slot_that_is_kept_for_a_closed_connection_ends_with_its_process(tmp_path: Path) -> None:
+    closer = """
+import sys, time
+from tests.fleet.test_shared_slots import dispatcher, finished, wish
+given = dispatcher(sys.argv[1])
+lease = given.acquire(wish(), since=time.time(), give_up_seconds=60)
+given.release(lease, finished(lease), charged_seconds=3600)
+print("charged", flush=True)
+sys.stdin.read()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", closer, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "charged\n"
+    database = Database(str(tmp_path / "records.db"))
+    assert _slots_busy(database) == 1, "the server may still be writing"
+    process.communicate("")
+    assert process.returncode == 0
+    assert _slots_busy(database) == 0
+
+
+def _slots_busy(database: Database) -> int:
+    with Leases(database).looking() as board:
+        busy = len(board.tickets)
+    assert sum(host.slots_busy for host in read_activity(database).hosts.values()) == busy
+    return busy
 
 
 def test_servers_see_no_more_at_once_than_their_slots(tmp_path: Path) -> None:
