@@ -17,4 +17,7 @@ def scaled(*, short: int, long: int) -> int:
     return long if is_long() else short
 
 
-only_long = pytest.mark.skipif(not is_long(), reason="takes long: only with `pytest --long`")
+# asked when a test begins: this module is imported before the options are read
+only_long = pytest.mark.skipif(
+    "not config.getoption('--long')", reason="takes long: only with `pytest --long`"
+)

@@ -1,0 +1,24 @@
+import numpy as np
+
+
+def philox(counter, key):
+    """Philox 4x32-10: counters of shape (n, 4), one key of two words."""
+    c = [counter[:, i].astype(np.uint64) for i in range(4)]
+    k = [np.uint64(key[0]), np.uint64(key[1])]
+    low = np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        a, b = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        c = [b >> np.uint64(32) ^ c[1] ^ k[0], b & low, a >> np.uint64(32) ^ c[3] ^ k[1], a & low]
+        k = [(k[0] + np.uint64(0x9E3779B9)) & low, (k[1] + np.uint64(0xBB67AE85)) & low]
+    return np.stack(c, axis=1)
+
+
+def make_inputs(rng, symbols):
+    return {"key": rng.integers(0, 1 << 32, 2, dtype=np.uint32)}
+
+
+def reference(inputs, scalars):
+    n = scalars["n"]
+    counter = np.zeros((-(-n // 4), 4), np.uint64)
+    counter[:, 0] = np.arange(len(counter))
+    return {"y": philox(counter, inputs["key"]).ravel()[:n].astype(np.uint32)}
