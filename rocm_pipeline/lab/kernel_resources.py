@@ -5,8 +5,23 @@ from collections.abc import Mapping
 from rocm_pipeline.lab.architectures import Architecture
 from rocm_pipeline.lab.code_object import KernelMetadata
 from rocm_pipeline.lab.evidence import KernelResources
-from rocm_pipeline.lab.occupancy import Occupancy, occupancy
+from rocm_pipeline.lab.occupancy import Occupancy, occupancy, waves_by_registers
 from rocm_pipeline.targets.launch_plan import BoundLaunch
+
+_FEW_REGISTERS = 8
+"""So many a programmer can mostly give up: one value less kept over a loop, one unrolling less."""
+
+
+def registers_over_a_step(kernel: KernelResources, facts: Architecture) -> int | None:
+    """Return with how many vector registers a SIMD would hold one more wave; None if far fewer.
+
+    None too where registers are not what limits the occupancy.
+    """
+    if kernel.limited_by != "registers":
+        return None
+    now = waves_by_registers(facts, kernel.vgprs)
+    fewer = range(kernel.vgprs - 1, max(kernel.vgprs - _FEW_REGISTERS, 1) - 1, -1)
+    return next((count for count in fewer if waves_by_registers(facts, count) > now), None)
 
 
 def occupancy_of(

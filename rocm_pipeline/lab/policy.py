@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Finding, Status
@@ -124,7 +124,9 @@ def _finding(message: str, line: int | None = None, kernel: str | None = None) -
 
 def _language(stream: tuple[Token, ...]) -> Iterator[Finding]:
     """Triton and PyTorch code, which small models send under the kernel's name."""
-    python = next((t for t in stream if t.first and t.text in ("import", "from", "def")), None)
+    words = ("import", "from", "def")  # in HIP names like others, which no word follows
+    found = (t for t, after in pairwise(stream) if t.text in words and after.kind == "word")
+    python = next((t for t in found if t.first), None)
     if python is not None:
         yield _finding(
             "this is Python: candidates are HIP device code and nothing else", python.line

@@ -9,7 +9,7 @@ from rocm_pipeline.lab.code_object import CodeObject, KernelMetadata
 from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.evidence import CompileRecord, KernelResources, Status
 from rocm_pipeline.lab.instruction_mix import instruction_mix
-from rocm_pipeline.lab.kernel_resources import resources_of
+from rocm_pipeline.lab.kernel_resources import registers_over_a_step, resources_of
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.launch_plan import BoundLaunch, LaunchPlanError
@@ -65,7 +65,10 @@ def _record(candidate: Candidate, target: Subject, build: DeviceBuild) -> Compil
     if complaints:
         return _failed(build, Status.POLICY_VIOLATION, complaints)
     kernels = tuple(_resources(build, content, facts, launches))
-    notes = [build.message, *(note for kernel in kernels for note in _notes(kernel, content))]
+    notes = [
+        build.message,
+        *(note for kernel in kernels for note in _notes(kernel, content, facts)),
+    ]
     return CompileRecord(
         architecture=build.architecture,
         status=Status.PASSED,
@@ -174,7 +177,7 @@ def _resources(
         yield resources_of(kernel, launch, facts, mixes.get(name, {}))
 
 
-def _notes(kernel: KernelResources, content: CodeObject) -> Iterator[str]:
+def _notes(kernel: KernelResources, content: CodeObject, facts: Architecture) -> Iterator[str]:
     metadata = content.kernel(kernel.name)
     if metadata is not None and metadata.dynamic_stack:
         yield f"{kernel.name}: a stack of unknown size (recursion or a call through a pointer)"
@@ -185,3 +188,9 @@ def _notes(kernel: KernelResources, content: CodeObject) -> Iterator[str]:
         )
     if kernel.scratch_bytes:
         yield f"{kernel.name}: {kernel.scratch_bytes} bytes of scratch memory per work-item"
+    step = registers_over_a_step(kernel, facts)
+    if step is not None:
+        yield (
+            f"{kernel.name}: {kernel.vgprs} vector registers cost an occupancy step on "
+            f"{facts.name}; with {step} or fewer a SIMD holds one more wave"
+        )

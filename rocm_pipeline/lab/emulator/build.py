@@ -78,6 +78,8 @@ class EmulatorBuild:
     variables: tuple[Variable, ...]
     operations: tuple[Mapping[str, int], ...]
     """Operations by kind in each basic block, counted once an execution by one work-item."""
+    block_lines: tuple[int | None, ...] = ()
+    """The line that each basic block begins on."""
 
     @property
     def waits_for_the_grid(self) -> bool:
@@ -126,4 +128,5 @@ class EmulatorBuild:
             sites=tuple(Site(SiteKind(s.pop("kind")), **s) for s in fields["sites"]),
             variables=tuple(Variable(**variable) for variable in fields["variables"]),
             operations=tuple(fields["operations"]),
+            block_lines=tuple(fields["block_lines"]),
         )

@@ -41,7 +41,9 @@ _FAITHFUL = (
 )
 # A local array larger than the guard below a stack must hit it, not jump over it.
 _STACKS = "-fstack-clash-protection"
-_TO_IR = "-fno-vectorize -fno-slp-vectorize -S -emit-llvm -o kernel.ll"
+# A loop's counter widened to 64 bits would not wrap where the program's does.
+_NARROW = "-mllvm -indvars-widen-indvars=false"
+_TO_IR = f"{_NARROW} -fno-vectorize -fno-slp-vectorize -S -emit-llvm -o kernel.ll"
 _QUIET = "-w -ferror-limit=10 -fno-color-diagnostics -fno-crash-diagnostics"
 
 

@@ -53,6 +53,8 @@ _MORE_STACKS = 2 << 30
 # A buffer's own bytes, its shadow (16 bytes for each element of 1 to 4 bytes), and the lines of
 # the profile.
 _MEMORY_FACTOR = 40
+_GRACE_SECONDS = 2
+"""For a run that reached its deadline to tell where it is, before it is killed."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Emulator:
             sites=tuple(tables.sites),
             variables=tuple(tables.variables),
             operations=tuple(tables.operations),
+            block_lines=tuple(tables.block_lines),
         )
         self._cache.put(key, build.to_bytes())
         return build
@@ -188,6 +191,7 @@ class Emulator:
             conditions,
             profile,
             trace,
+            wall_seconds,
         )
         argv, readonly = command()
         with temporary_box() as box:
@@ -223,8 +227,8 @@ class Emulator:
 def _limits(job: Job, wall_seconds: float) -> Limits:
     size = job.buffer_bytes
     return Limits(
-        wall_seconds=wall_seconds,
-        cpu_seconds=int(wall_seconds) + 2,
+        wall_seconds=wall_seconds + _GRACE_SECONDS,
+        cpu_seconds=int(wall_seconds + 2 * _GRACE_SECONDS),
         memory_bytes=_BASE_MEMORY
         + (_MORE_STACKS if job.build.waits_for_the_grid else 0)
         + _MEMORY_FACTOR * size,
@@ -244,15 +248,10 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
     """
     told = _findings_text(box)
     findings = read_findings(told or "", _names(job))
-    if completed.timed_out:
-        findings.append(
-            Finding(
-                status=Status.TIMEOUT,
-                message=f"the kernels did not finish within {wall_seconds:g} seconds; a loop that "
-                "waits for another block never ends, because blocks run in any order",
-                kernel=job.plan.launches[0].kernel if len(job.plan.launches) == 1 else None,
-            )
-        )
+    late = [finding for finding in findings if finding.status is Status.TIMEOUT]
+    if late or completed.timed_out:
+        findings = [finding for finding in findings if finding not in late]
+        findings.append(_timed_out(job, late, wall_seconds))
     elif not findings and completed.returncode != 0:
         tail = completed.stderr.strip()[-_MOST_MESSAGE:]
         findings.append(_crashed(f"the emulator process ended with {completed.returncode}: {tail}"))
@@ -274,6 +273,19 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
         )
     except (ResultRefused, ValueError, RecursionError) as error:
         return _failed(_crashed(f"the emulator process left no usable result: {error}"))
+
+
+def _timed_out(job: Job, told: Sequence[Finding], wall_seconds: float) -> Finding:
+    """One finding from what a run told at its deadline; it tells nothing if it had to be killed."""
+    general = (
+        f"the kernels did not finish within {wall_seconds:g} seconds; a loop that waits for "
+        "another block never ends, because blocks run in any order"
+    )
+    message = ". ".join([general, *(finding.message for finding in told)])
+    if told:
+        return told[0].model_copy(update={"message": message})
+    only = job.plan.launches[0].kernel if len(job.plan.launches) == 1 else None
+    return Finding(status=Status.TIMEOUT, message=message, kernel=only)
 
 
 def _crashed(message: str) -> Finding:

@@ -39,6 +39,9 @@ class _Kind(IntEnum):
     ASSERTION = 16
     MISSED_GRID_BARRIER = 17
     GRID_TOO_LARGE = 18
+    INDEX_WRAPS = 19
+    STILL_RUNNING = 20
+    STILL_WAITING = 21
 
 
 class _Space(IntEnum):
@@ -67,6 +70,9 @@ _STATUS = {
     _Kind.ASSERTION: Status.CRASHED,
     _Kind.MISSED_GRID_BARRIER: Status.RACE,
     _Kind.GRID_TOO_LARGE: Status.UNSUPPORTED,
+    _Kind.INDEX_WRAPS: Status.OUT_OF_BOUNDS,
+    _Kind.STILL_RUNNING: Status.TIMEOUT,
+    _Kind.STILL_WAITING: Status.TIMEOUT,
 }
 _SIGNALS = {
     4: "an illegal instruction",
@@ -154,7 +160,7 @@ def _finding(raw: _Raw, names: Names) -> Finding:
         status=_STATUS[raw.kind],
         message=_message(raw, names),
         kernel=names.plan.launches[raw.launch].kernel,
-        line=_line(raw.site, names),
+        line=_loop_line(raw, names) or _line(raw.site, names),
         block=raw.block,
         thread=raw.thread,
         buffer=buffer,
@@ -165,12 +171,25 @@ def _line(site: int, names: Names) -> int | None:
     return names.build.sites[site - 1].line if site else None
 
 
+def _loop_line(raw: _Raw, names: Names) -> int | None:
+    """The line of the loop that a run was in at its deadline."""
+    lines = names.build.block_lines
+    known = raw.kind is _Kind.STILL_RUNNING and 0 <= raw.object < len(lines)
+    return lines[raw.object] if known else None
+
+
 def _message(raw: _Raw, names: Names) -> str:
     place = _place(raw, names)
     other = _other(raw, names)
     match raw.kind:
         case _Kind.READ_OUT_OF_BOUNDS | _Kind.WRITE_OUT_OF_BOUNDS | _Kind.OBJECT_OVERRUN:
             return f"{_access(raw, names)} of {raw.size} bytes out of bounds: {place}. {_GUARD}"
+        case _Kind.INDEX_WRAPS:
+            return (
+                f"integer overflow: the index of this {_access(raw, names)} does not fit into 32 "
+                f"bits and wraps, which leads to {place}. Compute it in 64 bits, by a cast before "
+                "the multiplication: (size_t)row * cols + col"
+            )
         case _Kind.MISALIGNED:
             return (
                 f"misaligned {_access(raw, names)}: {place}, which is no multiple of "
@@ -242,6 +261,15 @@ def _message(raw: _Raw, names: Names) -> str:
                 "which need not be on the GPU at the same time. Launch less and loop, or split the "
                 "work into two launches"
             )
+        case _Kind.STILL_RUNNING:
+            loop = _loop_line(raw, names)
+            where = f"is in the loop on line {loop}" if loop else "is in a loop"
+            access = f", its last memory access on line {_line(raw.site, names)}"
+            return f"work-item {raw.thread} of block {raw.block} {where}{access * bool(raw.site)}"
+        case _Kind.STILL_WAITING:
+            kind = names.build.sites[raw.site - 1].kind.value if raw.site else "barrier"
+            many = f"{raw.extent} work-items wait" if raw.extent != 1 else "1 work-item waits"
+            return f"{many} at the {kind} on line {_line(raw.site, names)}"
         case _Kind.CRASH:
             what = _SIGNALS.get(raw.extent, f"signal {raw.extent}")
             return f"{what}; the line is that of the last memory access before it"

@@ -1,8 +1,9 @@
 """Making a kernel report what it does: hooks in the compiler's intermediate code.
 
-Three things are added to the optimised code: a number for every collective call and atomic, a
-check before every load and store that is not provably the work-item's own, and a counter in every
-basic block. The tables made here say what each number means.
+Added to the optimised code are a number for every collective call and atomic, a check before every
+load and store that is not provably the work-item's own, a second computation of indices
+(index_overflow.py), and a counter in every basic block. The tables made here say what each number
+means.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from rocm_pipeline.lab.emulator.addresses import refuse_address_arithmetic
 from rocm_pipeline.lab.emulator.build import BuildFailed, Site, SiteKind, Variable
 from rocm_pipeline.lab.emulator.device_semantics import NOISE
+from rocm_pipeline.lab.emulator.index_overflow import IndexChecks
 from rocm_pipeline.lab.emulator.ir import (
     Function,
     Instruction,
@@ -36,6 +38,7 @@ _COLLECTIVES = {
     "assertion_failed": SiteKind.ASSERTION,
 }
 _COLLECTIVE = re.compile(rf"@hip_emulator_({'|'.join(_COLLECTIVES)})\(")
+_ATOMIC_ADDRESS = re.compile(r"@hip_emulator_atomic_begin\([^%]*(%[\w.$-]+)")
 _SITE_ARGUMENT = re.compile(r"i32 noundef 0\)(?=[^)]*$)")
 _ALIGN = re.compile(r"align (\d+)")
 _GLOBAL = re.compile(
@@ -69,6 +72,7 @@ class Tables:
     sites: list[Site] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
     operations: list[dict[str, int]] = field(default_factory=list)
+    block_lines: list[int | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def number_collectives(module: Module, kernels: Sequence[str]) -> None:
             for instruction in block.instructions:
                 if _COLLECTIVE.search(instruction.text):
                     count += 1
-                    instruction.text = _with_site(instruction.text, count)
+                    instruction.text = _with_site(instruction.text, str(count))
 
 
 def site_table(sites: Sequence[Site]) -> bytes:
@@ -118,8 +122,8 @@ def _is_ours(function: Function, kernels: Sequence[str]) -> bool:
     return function.name in ours or function.name == "tsan.module_ctor"
 
 
-def _with_site(text: str, number: int) -> str:
-    return _SITE_ARGUMENT.sub(f"i32 noundef {number})", text)
+def _with_site(text: str, site: str) -> str:
+    return _SITE_ARGUMENT.sub(f"i32 noundef {site})", text)
 
 
 def _own_globals(module: Module) -> list[_Global]:
@@ -140,7 +144,7 @@ def _plain_name(symbol: str) -> str:
         for match in re.finditer(r"(\d+)(?=[A-Za-z_])", name):
             end = match.end() + int(match[1])
             rest = name[end:]
-            if rest == "" or rest.startswith("_") or rest.isdigit():
+            if end <= len(name) and (rest == "" or rest.startswith("_") or rest.isdigit()):
                 return name[match.end() : end]
     return name
 
@@ -171,6 +175,7 @@ class _Instrumenter:
         self._function = function
         self._variables = variables
         self._tables = tables
+        self._indices = IndexChecks(function)
         self._definitions = {
             each.result: each
             for block in function.blocks
@@ -180,20 +185,24 @@ class _Instrumenter:
 
     def run(self) -> None:
         mixes = count_operations(self._function)
+        begin = self._indices.parameters()
         for block, mix in zip(self._function.blocks, mixes, strict=True):
             rewritten: list[Instruction] = []
             counted = False
             for instruction in block.instructions:
                 if instruction.opcode != "phi" and not counted:
-                    rewritten += self._counter(mix)
-                    counted = True
+                    # The entry, which has no phis, may come after an empty block.
+                    rewritten += begin + self._counter(mix, instruction.line)
+                    begin, counted = [], True
                 rewritten += self._hooks(instruction)
                 rewritten.append(instruction)
+                rewritten += self._indices.beside(instruction)
             block.instructions = rewritten
 
-    def _counter(self, mix: dict[str, int]) -> list[Instruction]:
+    def _counter(self, mix: dict[str, int], line: int | None) -> list[Instruction]:
         number = len(self._tables.operations)
         self._tables.operations.append(dict(mix))
+        self._tables.block_lines.append(line)
         place = f"getelementptr (i8, ptr @hip_emulator_counters, i64 {8 * number})"
         return [
             _plain(f"  %count.{number} = load i64, ptr {place}"),
@@ -246,15 +255,18 @@ class _Instrumenter:
                 )
             ]
         number = self._site(instruction, site_kind, size, alignment, root)
-        return [_plain(f"  call void @hip_emulator_access(ptr {address}, i32 {number})")]
+        code, site = self._indices.site(address, number)
+        return [*code, _plain(f"  call void @hip_emulator_access(ptr {address}, i32 {site})")]
 
     def _call(self, instruction: Instruction) -> list[Instruction]:
         collective = _COLLECTIVE.search(instruction.text)
         if collective:
             kind = _COLLECTIVES[collective[1]]
             number = self._site(instruction, kind, 0, 1, "")
-            instruction.text = _with_site(instruction.text, number)
-            return []
+            address = _ATOMIC_ADDRESS.search(instruction.text)
+            code, site = self._indices.site(address[1] if address else "", number)
+            instruction.text = _with_site(instruction.text, site)
+            return code
         memory = _MEMORY_INTRINSIC.search(instruction.text)
         if memory is None:
             return []
@@ -273,7 +285,9 @@ class _Instrumenter:
         if root.startswith("%"):
             return []
         number = self._site(instruction, kind, 0, 1, root)
-        return [_plain(f"  call void @hip_emulator_range(ptr {address}, i64 {size}, i32 {number})")]
+        code, site = self._indices.site(address, number)
+        call = f"  call void @hip_emulator_range(ptr {address}, i64 {size}, i32 {site})"
+        return [*code, _plain(call)]
 
     def _site(
         self, instruction: Instruction, kind: SiteKind, size: int, alignment: int, root: str

@@ -48,13 +48,14 @@ class Bench:
         sample_blocks: int | None = None,
         profile: bool = False,
         wall_seconds: float = 60,
+        kernels: Sequence[str] = (),
     ) -> EmulatorRun:
         launches = [starts] if isinstance(starts, Start) else list(starts)
         scalars: dict[str, np.generic] = {}
         bound = tuple(_bound(launch, scalars) for launch in launches)
-        kernels = list(dict.fromkeys(launch.kernel for launch in launches))
+        built = kernels or list(dict.fromkeys(launch.kernel for launch in launches))
         return self.emulator.run(
-            self.build(body, kernels, wave),
+            self.build(body, built, wave),
             BoundPlan(bound, ()),
             buffers,
             scalars,

@@ -304,6 +304,48 @@ PLANTED = [
         "must not stand under a condition that differs within the block",
     ),
     Planted(
+        "atomics on LDS that nobody has cleared",
+        """extern "C" __global__ void k(const float* x, float* y, int n) {
+  __shared__ int count;
+  if (n == 0) count = 0;
+  __syncthreads();
+  atomicAdd(&count, 1);  // BUG
+  __syncthreads();
+  y[threadIdx.x] = (float)count;
+}""",
+        ("n == 0", "threadIdx.x == 0"),
+        Status.NONDETERMINISTIC,
+        "read of LDS that no work-item of this block has written",
+    ),
+    Planted(
+        "atomics of other waves that meet a store under an atomic of its own work-item",
+        """extern "C" __global__ void k(const float* x, float* y, int n) {
+  __shared__ int count;
+  if (threadIdx.x == 0) count = 0;
+  __syncwarp();
+  if (threadIdx.x % warpSize == 0) atomicAdd(&count, 1);  // BUG
+  __syncthreads();
+  y[threadIdx.x] = (float)count;
+}""",
+        ("__syncwarp", "__syncthreads"),
+        Status.RACE,
+        "and the store on line",
+        block=2 * N,
+    ),
+    Planted(
+        "atomics of other blocks that meet a store under the block's own atomics",
+        """extern "C" __global__ void k(const float* x, float* y, int n) {
+  if (blockIdx.x == 0 && threadIdx.x == 0) y[0] = 0.0f;
+  __syncthreads();
+  atomicAdd(&y[0], 1.0f);  // BUG
+}""",
+        ("y[0] = 0.0f", "atomicExch(&y[0], 0.0f)"),
+        Status.RACE,
+        "race between blocks: this atomic meets the store on line",
+        grid=2,
+        buffer="y",
+    ),
+    Planted(
         "write to a device variable",
         """__device__ float total;
 extern "C" __global__ void k(const float* x, float* y, int n) {

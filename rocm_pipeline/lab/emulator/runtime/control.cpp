@@ -1,5 +1,6 @@
 // What the driver calls, through ctypes (driver.py).
 #include "crash.h"
+#include "deadline.h"
 #include "memory.h"
 #include "profile.h"
 #include "shadow.h"
@@ -24,6 +25,11 @@ void hip_emulator_set_program(
     set_objects(object_table, object_total);
     set_static_lds(lds_begin, static_cast<uint64_t>(lds_end - lds_begin));
     set_module(module_begin, module_end);
+}
+
+// Call after the program is known.
+void hip_emulator_set_deadline(uint64_t milliseconds, const uint64_t* counters, unsigned count) {
+    set_deadline(milliseconds, counters, count);
 }
 
 // Which blocks the next launches run: `count` listed ones, else `spread` of them, else all.

@@ -68,6 +68,9 @@ class Emulator:
             job["objects"],
             *(ctypes.c_void_p(place) for place in ranges),
         )
+        runtime.hip_emulator_set_deadline(
+            ctypes.c_uint64(job["deadline"]), self.counters(), job["counters"]
+        )
 
     def make_memory(self) -> None:
         size = ctypes.c_uint64(self.job["memory_bytes"])

@@ -23,6 +23,9 @@ enum class Kind : int {
     assertion = 16,
     missed_grid_barrier = 17,
     grid_too_large = 18,
+    index_wraps = 19,
+    still_running = 20,
+    still_waiting = 21,
 };
 
 enum class Space : int { none = 0, global = 1, lds = 2, private_memory = 3 };

@@ -1,11 +1,12 @@
 // What kernels call: the interface of include/hip/detail/emulator/runtime_interface.h, and the
 // checks that the build inserts before memory accesses.
+#include "deadline.h"
 #include "memory.h"
 #include "profile.h"
 #include "shadow.h"
 #include "sites.h"
 
-static void stop_with(Kind kind, int site, const Place& place) {
+[[noreturn]] static void stop_with(Kind kind, int site, const Place& place) {
     report(kind, site, place);
     stop_launch();
 }
@@ -50,10 +51,22 @@ static void check(char* place, uint64_t size, Access access, int site) {
         profile_access(region->space, place, size, access, site);
 }
 
+// The build passes a site's number negated where the index of the access has wrapped at 32 bits.
+static int without_wrap(char* place, uint64_t size, int site) {
+    if (site >= 0) return site;
+    last_site = -site;
+    Region* region = find_region(place);
+    uint64_t bytes = sites[-site].size ? sites[-site].size : size;
+    stop_with(
+        Kind::index_wraps, -site,
+        region ? place_in(*region, place, bytes) : nearest(place, bytes));
+}
+
 #pragma GCC visibility push(default)
 extern "C" {
 
 void hip_emulator_access(char* place, int site) {
+    site = without_wrap(place, 0, site);
     if (is_private(place)) return;
     check(place, sites[site].size, sites[site].is_write ? Access::write : Access::read, site);
 }
@@ -74,6 +87,7 @@ void hip_emulator_private_access(char* place, char* begin, uint64_t extent, int 
 
 // A copy or fill of `size` bytes, in pieces that the machine could do at once.
 void hip_emulator_range(char* place, uint64_t size, int site) {
+    site = without_wrap(place, size, site);
     if (is_private(place)) return;
     while (size) {
         uint64_t piece = size < 16 ? size : 16;
@@ -116,6 +130,7 @@ uint64_t hip_emulator_read_lane(uint64_t value, int source, int site) {
 void hip_emulator_device_fence() { shadow_device_fence(); }
 
 uint64_t hip_emulator_atomic_begin(void* place, int size, int site) {
+    site = without_wrap(static_cast<char*>(place), static_cast<uint64_t>(size), site);
     // Without sites (a build for plain execution) there is nothing to check against.
     if (sites && !is_private(place))
         check(static_cast<char*>(place), static_cast<uint64_t>(size), Access::atomic, site);
@@ -139,7 +154,10 @@ int hip_emulator_launch(
     launch.arguments = arguments;
     launch.shared_bytes = shared_bytes;
     begin_lds(shared_bytes);
-    return run_launch(grid, block) ? 0 : 1;
+    launch_is_running(true);
+    bool finished = run_launch(grid, block);
+    launch_is_running(false);
+    return finished ? 0 : 1;
 }
 }
 #pragma GCC visibility pop

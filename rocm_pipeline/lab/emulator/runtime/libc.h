@@ -32,6 +32,10 @@ struct signal_action {
     int flags;
     void (*restorer)();
 };
+struct interval_timer {
+    long interval_seconds, interval_microseconds, seconds, microseconds;
+};
+int setitimer(int which, const interval_timer* timer, interval_timer* old);
 int sigaction(int signal, const signal_action* action, signal_action* old);
 int sigaltstack(const stack_description* stack, stack_description* old);
 }

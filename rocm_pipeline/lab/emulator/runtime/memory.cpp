@@ -94,7 +94,9 @@ Place nearest(const char* place, uint64_t size) {
         if (!best || distance(buffers[i], place) < distance(*best, place)) best = &buffers[i];
     // Farther away the address is wild, and no buffer has to do with it.
     constexpr uint64_t far = 1ull << 30;
-    if (!best || distance(*best, place) > far) return Place{};
+    Place wild;
+    wild.size = static_cast<int64_t>(size);
+    if (!best || distance(*best, place) > far) return wild;
     return place_in(*best, place, size);
 }
 

@@ -8,6 +8,8 @@ constexpr uint64_t atomic_flag = 1;             // writer: a read-modify-write
 constexpr uint64_t several_lanes_flag = 2;      // reader: others of the wave, not ordered before
 constexpr uint64_t several_waves_flag = 4;      // reader: others of another wave
 constexpr uint64_t earlier_block_flag = 8;      // reader: a block before this one
+constexpr uint64_t own_store_flag = 16;         // writer: stored plainly before, in this interval
+constexpr uint64_t block_store_flag = 32;       // writer: its block stored plainly before
 
 static uint32_t interval_of(uint64_t stamp) {
     return static_cast<uint32_t>(stamp >> interval_shift);
@@ -83,11 +85,13 @@ struct PendingWrite {
 };
 
 // A read of LDS that nobody had written yet. Whether it is a race with a work-item that runs later
-// or a read of nothing is known at the next barrier.
+// or a read of nothing is known at the next barrier. Atomics do not race with each other, so that
+// one which met only others has read nothing.
 struct EarlyRead {
     const Cell* cell;
     Party reader;
     Place where;
+    bool atomic;
 };
 
 }  // namespace
@@ -101,7 +105,9 @@ static void judge_early_reads() {
     for (unsigned i = 0; i < early_read_count; ++i) {
         const EarlyRead& read = early_reads[i];
         Party writer = {&lanes[lane_of(read.cell->writer)], read.cell->writer_site};
-        if (interval_of(read.cell->writer) == interval && writer.lane != read.reader.lane)
+        bool both_atomic = read.atomic && (read.cell->writer & atomic_flag);
+        if (!both_atomic && interval_of(read.cell->writer) == interval &&
+            writer.lane != read.reader.lane)
             report(Kind::race_read_write, read.reader, read.where, writer);
         else
             report(Kind::uninitialised_lds, read.reader, read.where, Party{nullptr, 0});
@@ -109,12 +115,12 @@ static void judge_early_reads() {
     early_read_count = 0;
 }
 
-static void note_early_read(const Cell& cell, int site, const Place& where) {
+static void note_early_read(const Cell& cell, int site, const Place& where, bool atomic) {
     // One for each site is enough for its finding.
     for (unsigned i = 0; i < early_read_count; ++i)
         if (early_reads[i].reader.site == site) return;
     if (early_read_count < most_early_reads)
-        early_reads[early_read_count++] = {&cell, {current, site}, where};
+        early_reads[early_read_count++] = {&cell, {current, site}, where, atomic};
 }
 
 void shadow_begin_launch() {
@@ -207,15 +213,16 @@ static bool unwritten(const Region& region, const Cell& cell) {
     return region.poisoned && interval_of(cell.writer) < needed;
 }
 
-static void check_unwritten(Region& region, Cell& cell, char* place, uint64_t size, int site) {
+static void check_unwritten(
+    Region& region, Cell& cell, char* place, uint64_t size, int site, bool atomic) {
     Place where = place_in(region, place, size);
-    if (region.space == Space::lds) note_early_read(cell, site, where);
+    if (region.space == Space::lds) note_early_read(cell, site, where, atomic);
     else report(Kind::uninitialised_buffer, site, where);
 }
 
 static void check_read(Region& region, Cell& cell, char* place, uint64_t size, int site) {
     if (unwritten(region, cell))
-        check_unwritten(region, cell, place, size, site);
+        check_unwritten(region, cell, place, size, site, false);
     else if (cell.writer && unordered(cell.writer, region.space == Space::global))
         report(
             race_kind(cell.writer, Kind::race_read_write), {current, site},
@@ -232,19 +239,40 @@ static void note_write(Region& region, const Cell& cell, char* place, uint64_t s
     memcpy(pending.before, place, size);
 }
 
+// An atomic hides no plain store before it that others are not ordered after.
+static uint64_t writer_stamp(uint64_t last, bool atomic) {
+    if (!atomic) return self;
+    bool plain = last && !(last & atomic_flag);
+    uint64_t stamp = self | atomic_flag;
+    if (interval_of(last) >= first_of_block && (plain || (last & block_store_flag)))
+        stamp |= block_store_flag;
+    if (interval_of(last) == interval && lane_of(last) == lane_of(self) &&
+        (plain || (last & own_store_flag)))
+        stamp |= own_store_flag;
+    return stamp;
+}
+
+// Whether an atomic made now may meet the write of `last`. Inside a wave the store before it may
+// have been ordered since.
+static bool atomics_meet(uint64_t last) {
+    if (!(last & atomic_flag)) return false;
+    if (interval_of(last) < first_of_block) return !(last & block_store_flag);
+    return !(last & own_store_flag) || wave_of(last) == wave_of(self);
+}
+
 static void check_write(
     Region& region, Cell& cell, char* place, uint64_t size, int site, bool atomic) {
     bool global = region.space == Space::global;
-    if (atomic && unwritten(region, cell)) check_unwritten(region, cell, place, size, site);
+    if (atomic && unwritten(region, cell)) check_unwritten(region, cell, place, size, site, true);
     if (cell.reader && other_reader(cell.reader, global))
         report(
             race_kind(cell.reader, Kind::race_read_write), {current, site},
             place_in(region, place, size), last_reader(cell));
     else if (cell.writer && unordered(cell.writer, global) &&
-             !(atomic && (cell.writer & atomic_flag)))
+             !(atomic && atomics_meet(cell.writer)))
         note_write(region, cell, place, size, site);
-    cell.writer = self | (atomic ? atomic_flag : 0);
-    cell.writer_site = site;
+    cell.writer = writer_stamp(cell.writer, atomic);
+    if (!(cell.writer & (own_store_flag | block_store_flag))) cell.writer_site = site;
 }
 
 void shadow_access(Region& region, char* place, uint64_t size, Access access, int site) {
