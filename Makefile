@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TARGETS ?=
 PORT ?= 3000
 
-.PHONY: run test ui check doctor show-main show-trust show-claude show-fleet show-model show-device clean
+.PHONY: run test ui check doctor show-main show-trust show-claude show-fleet show-lab show-model show-device clean
 
 run: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline run $(TARGETS)
@@ -34,6 +34,9 @@ show-trust: $(VENV)/.installed-test
 
 show-claude: $(VENV)/.installed-test
 	@$(BIN)/python -m benchmarks.claude
+
+show-lab: $(VENV)/.installed-test
+	@$(BIN)/python -m benchmarks.lab
 
 show-model: $(VENV)/.installed
 	@$(BIN)/python -m benchmarks.local_model

@@ -1,7 +1,7 @@
 """A table of figures against aims: a row each, honest when an aim is missed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
@@ -36,24 +36,38 @@ class Figure:
         return f"{' and '.join(words)} {self.unit}".strip() if words else ""
 
 
+@dataclass(frozen=True)
+class NotRun:
+    """A figure that could not be taken here, and why; nobody has met its aim."""
+
+    what: str
+    reason: str
+    met: bool = field(default=False, init=False)
+
+
+Row = Figure | NotRun
+
 HEADINGS = ("what", "figure", "aim", "met")
 
 
-def rows(figures: Sequence[Figure]) -> list[tuple[str, str, str, str]]:
+def rows(figures: Sequence[Row]) -> list[tuple[str, str, str, str]]:
     """Return the cells of the table, under `HEADINGS`."""
-    return [
-        (
-            figure.what,
-            f"{_number(figure.value)} {figure.unit}".strip(),
-            figure.bounds,
-            "" if not figure.bounds else ("met" if figure.met else "SHORT"),
-        )
-        for figure in figures
-    ]
+    return [_cells(figure) for figure in figures]
 
 
-def show(title: str, figures: Sequence[Figure], console: Console) -> bool:
-    """Print the table; True when every aim is met."""
+def _cells(figure: Row) -> tuple[str, str, str, str]:
+    if isinstance(figure, NotRun):
+        return figure.what, "not run", figure.reason, "not run"
+    return (
+        figure.what,
+        f"{_number(figure.value)} {figure.unit}".strip(),
+        figure.bounds,
+        "" if not figure.bounds else ("met" if figure.met else "SHORT"),
+    )
+
+
+def show(title: str, figures: Sequence[Row], console: Console) -> bool:
+    """Print the table; True when every aim is met and nothing is missing."""
     table = Table(*HEADINGS, title=title)
     for row in rows(figures):
         table.add_row(*row)
@@ -61,7 +75,7 @@ def show(title: str, figures: Sequence[Figure], console: Console) -> bool:
     return all(figure.met for figure in figures)
 
 
-def as_markdown(figures: Sequence[Figure]) -> str:
+def as_markdown(figures: Sequence[Row]) -> str:
     """Return the table for a document; what belongs to the row above is indented there, too."""
     lines = [HEADINGS, ("---",) * len(HEADINGS), *rows(figures)]
     return "".join(f"| {' | '.join(map(_cell, cells))} |\n" for cells in lines)
