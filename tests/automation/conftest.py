@@ -1,5 +1,6 @@
 """The main job on fakes in a home of its own, in this process."""
 
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from rocm_pipeline.automation.running import RunSummary, run_targets
 from rocm_pipeline.definitions import assemble
 from rocm_pipeline.home import Home
 from rocm_pipeline.reporting.page import INDEX, ReportInputs, summarise
+from rocm_pipeline.resources.instance import prepare_instance
 from tests.fakes.pipeline import FakePipeline, FakeReporting
 
 LOCATION = "fake_code_location_in_process"
@@ -31,6 +33,11 @@ class PageWriter(FakeReporting):
             path.touch()
         page.with_suffix(".json").write_text(summarise(inputs).model_dump_json(), encoding="utf-8")
         return page
+
+
+def _without_a_home(patch: pytest.MonkeyPatch) -> None:
+    for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "ROCM_PIPELINE_HOME"):
+        patch.setenv(name, "")
 
 
 class Command:
@@ -53,10 +60,20 @@ class Command:
         )
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose tables are made; copies of it need no second of migrations each."""
+    made = tmp_path_factory.mktemp("prepared")
+    with pytest.MonkeyPatch.context() as patch:
+        _without_a_home(patch)
+        prepare_instance(Home(made)).dispose()
+    return made
+
+
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "ROCM_PIPELINE_HOME"):
-        monkeypatch.setenv(name, "")
+def command(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    _without_a_home(monkeypatch)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     made = Command(Home(tmp_path))
     module = ModuleType(LOCATION)
     module.__dict__["defs"] = assemble(
