@@ -40,6 +40,7 @@ from rocm_pipeline.records.ledger import ANTHROPIC
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.targets import library
+from tests.scale import only_long
 
 MODEL_ID = "claude-opus-5-5"
 WRONG = Reply(
@@ -213,6 +214,7 @@ def test_claude_mends_a_wrong_kernel_and_stops_at_the_first_that_is_accepted(
     assert economy.account.experiments.tokens == 1100 * trial.rounds
 
 
+@only_long
 def test_a_repeat_asks_anew_and_a_second_run_asks_the_same(
     records: Records, url: str, experiment: Callable[..., PairedExperiment]
 ) -> None:
@@ -227,6 +229,7 @@ def test_a_repeat_asks_anew_and_a_second_run_asks_the_same(
     assert len(read_history(records).trials) == 2
 
 
+@only_long
 def test_a_refusal_costs_a_round(
     records: Records, url: str, experiment: Callable[..., PairedExperiment]
 ) -> None:
@@ -240,6 +243,7 @@ def test_a_refusal_costs_a_round(
     assert sorted(a.outcome for a in history.attempts) == ["OK", "REFUSED"]
 
 
+@only_long
 def test_rounds_without_a_kernel_that_passes_are_not_accepted(
     records: Records, url: str, experiment: Callable[..., PairedExperiment]
 ) -> None:

@@ -19,6 +19,7 @@ from rocm_pipeline.resources.instance import prepare_instance
 from rocm_pipeline.resources.sources import HomeHistory, HomeSources
 from tests.automation.conftest import LOCATION, Command
 from tests.fakes.values import a_target
+from tests.scale import only_long
 
 SOFTMAX, ATTENTION = a_target("row_softmax"), a_target("flash_attention")
 IN_SOFTMAX, IN_ATTENTION = "kernels/row_softmax/a.hip", "kernels/flash_attention/a.hip"
@@ -277,6 +278,7 @@ def test_a_target_that_cannot_be_read_is_run_to_fail_and_the_others_are_watched(
     assert isinstance(tick(head), SkipReason), "a target that stays broken fails once a commit"
 
 
+@only_long
 def test_a_target_that_is_up_to_date_is_not_run_for_its_commit(
     repository: Repository, command: Command
 ) -> None:

@@ -204,6 +204,7 @@ def test_a_gate_is_told_of_once(command: Command) -> None:
     assert [failure.stage for failure in failures] == ["kernel_candidates"]
 
 
+@only_long
 def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
     """What the UI shows of a partition comes from Dagster's resolver."""
 

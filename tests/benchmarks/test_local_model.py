@@ -13,6 +13,7 @@ from rocm_pipeline.home import Home
 from rocm_pipeline.lab.controls import require_sound
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.targets.library import load_folder
+from tests.scale import only_long
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_the_vector_operation_is_a_sound_target() -> None:
     require_sound(load_folder(OWN_TARGETS / "saxpy"))
 
 
+@only_long
 def test_the_figures_are_those_of_the_records(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedServer() as server:
         monkeypatch.setenv(OLLAMA_VARIABLE, server.url)

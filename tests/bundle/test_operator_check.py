@@ -26,6 +26,7 @@ from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Sandbox
 from tests.fakes.values import an_environment
 from tests.integration.conftest import changed, honest_operator
+from tests.scale import only_long
 
 OPERATOR = honest_operator("row_softmax")
 SEED = 11
@@ -281,6 +282,7 @@ def test_the_checks_are_made_again_with_the_recorded_seed_and_the_bundles_kernel
     assert seeds == [SEED]
 
 
+@only_long
 @pytest.mark.torch
 @needs_torch
 def test_an_operator_of_a_wrong_kernel_that_claims_a_pass_is_refuted(

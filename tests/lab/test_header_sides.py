@@ -15,6 +15,7 @@ from rocm_pipeline.lab.one_meaning import breaches
 from rocm_pipeline.lab.sandbox import Sandbox, read_result
 from rocm_pipeline.lab.source_tokens import tokens
 from rocm_pipeline.lab.toolchain import Toolchain
+from tests.scale import only_long
 
 HEADER = "".join(
     f"#include <hip/{name}.h>\n" for name in ("hip_runtime", "hip_fp8", "hip_cooperative_groups")
@@ -138,6 +139,7 @@ def test_both_sides_declare_the_same_names_with_the_same_types(
     assert len(emulator) > 500
 
 
+@only_long
 def test_a_name_of_one_side_would_be_found(emulator_side: EmulatorSide) -> None:
     more = HEADER + "namespace hip_detail_types { struct only { int a; }; }\nint alone(int = 1);\n"
     tree = json.loads(emulator_side.read(more, TREE))

@@ -22,7 +22,7 @@ from tests.cheats.python.catalogue import PLANTED
 from tests.cheats.python.operators import HONEST, Source, public
 from tests.cheats.python.planted import Planted
 from tests.conftest import RecordFigure
-from tests.scale import is_long
+from tests.scale import is_long, only_long
 
 _BATCH = 16
 
@@ -158,6 +158,7 @@ def test_a_verdict_forged_in_the_operators_process_gains_no_value(
     assert evidence.status is Status.CRASHED
 
 
+@only_long
 @pytest.mark.torch
 def test_honest_neighbours_pass_every_check(
     softmax: Target, libraries: TorchLibrary, sandbox: Sandbox, record_figure: RecordFigure
