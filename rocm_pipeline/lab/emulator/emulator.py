@@ -53,8 +53,16 @@ _MORE_STACKS = 2 << 30
 # A buffer's own bytes, its shadow (16 bytes for each element of 1 to 4 bytes), and the lines of
 # the profile.
 _MEMORY_FACTOR = 40
-_GRACE_SECONDS = 2
-"""For a run that reached its deadline to tell where it is, before it is killed."""
+DEADLINE_SECONDS = 20.0
+"""Processor time of a run. An honest one at the sizes that are run whole takes a few seconds."""
+HURRIED_SHARE = 1 / 8
+"""Part of the deadline that a hurried run gets."""
+_GRACE_SECONDS = 10
+"""For a run to load and to tell where it is, before it is killed."""
+_CPU_FACTOR = 2.5
+"""Work-items that end late grant a run a second deadline."""
+_WALL_FACTOR = 6
+"""Of the deadline: kernels never sleep, so what takes so long had to share the processor."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,8 @@ class Emulator:
         conditions: str = "",
         profile: bool = False,
         trace: bool = False,
-        wall_seconds: float = 20,
+        cpu_seconds: float = DEADLINE_SECONDS,
+        hurried: bool = False,
     ) -> EmulatorRun:
         """Run every launch of `plan` and return what was found and written.
 
@@ -171,6 +180,8 @@ class Emulator:
         same process. Where memory lies and what private memory holds at first, on which nothing may
         depend, is drawn from `conditions`. With `trace`, and `profile`, every request to global
         memory of the profiled blocks is recorded, which takes some 50 bytes each.
+        A run in which no work-item ends for `cpu_seconds` is a TIMEOUT; one that goes on, but
+        takes longer than that, is INCONCLUSIVE. A hurried one gets `HURRIED_SHARE` of them.
         """
         foreign = build.foreign()
         if foreign is not None:
@@ -191,15 +202,13 @@ class Emulator:
             conditions,
             profile,
             trace,
-            wall_seconds,
+            cpu_seconds * (HURRIED_SHARE if hurried else 1),
         )
         argv, readonly = command()
         with temporary_box() as box:
             write_job(job, self._runtime(build.wave), box)
-            completed = self._sandbox.run(
-                argv, box=box, readonly=readonly, limits=_limits(job, wall_seconds)
-            )
-            return _result(job, completed, box, wall_seconds)
+            completed = self._sandbox.run(argv, box=box, readonly=readonly, limits=_limits(job))
+            return _result(job, completed, box)
 
     def _module(self, source: str, kernels: Sequence[str], wave: int, optimisation: str) -> Module:
         ir = self._compiler.to_ir(prepare(source, kernels), wave, optimisation)
@@ -224,11 +233,11 @@ class Emulator:
         return hashlib.sha256(json.dumps([self.identity, *parts]).encode()).hexdigest()
 
 
-def _limits(job: Job, wall_seconds: float) -> Limits:
+def _limits(job: Job) -> Limits:
     size = job.buffer_bytes
     return Limits(
-        wall_seconds=wall_seconds + _GRACE_SECONDS,
-        cpu_seconds=int(wall_seconds + 2 * _GRACE_SECONDS),
+        wall_seconds=_WALL_FACTOR * job.cpu_seconds + _GRACE_SECONDS,
+        cpu_seconds=int(_CPU_FACTOR * job.cpu_seconds + _GRACE_SECONDS),
         memory_bytes=_BASE_MEMORY
         + (_MORE_STACKS if job.build.waits_for_the_grid else 0)
         + _MEMORY_FACTOR * size,
@@ -240,7 +249,7 @@ def _failed(*findings: Finding) -> EmulatorRun:
     return EmulatorRun(findings[0].status, findings, {}, ())
 
 
-def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> EmulatorRun:
+def _result(job: Job, completed: Completed, box: Path) -> EmulatorRun:
     """Return what came of a run that has ended, from the files it left in `box`.
 
     The candidate ran in the process that wrote them, so nothing in them is believed unless it is
@@ -248,10 +257,10 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
     """
     told = _findings_text(box)
     findings = read_findings(told or "", _names(job))
-    late = [finding for finding in findings if finding.status is Status.TIMEOUT]
+    late = [f for f in findings if f.status in (Status.TIMEOUT, Status.INCONCLUSIVE)]
     if late or completed.timed_out:
         findings = [finding for finding in findings if finding not in late]
-        findings.append(_timed_out(job, late, wall_seconds))
+        findings.append(_too_late(job, late))
     elif not findings and completed.returncode != 0:
         tail = completed.stderr.strip()[-_MOST_MESSAGE:]
         findings.append(_crashed(f"the emulator process ended with {completed.returncode}: {tail}"))
@@ -275,17 +284,32 @@ def _result(job: Job, completed: Completed, box: Path, wall_seconds: float) -> E
         return _failed(_crashed(f"the emulator process left no usable result: {error}"))
 
 
-def _timed_out(job: Job, told: Sequence[Finding], wall_seconds: float) -> Finding:
-    """One finding from what a run told at its deadline; it tells nothing if it had to be killed."""
-    general = (
-        f"the kernels did not finish within {wall_seconds:g} seconds; a loop that waits for "
-        "another block never ends, because blocks run in any order"
-    )
-    message = ". ".join([general, *(finding.message for finding in told)])
-    if told:
-        return told[0].model_copy(update={"message": message})
+def _too_late(job: Job, told: Sequence[Finding]) -> Finding:
+    """One finding from what a run told at its deadline; it tells nothing if it had to be killed.
+
+    A run that was killed with nothing told had too little of the processor, which says nothing
+    about its kernels.
+    """
     only = job.plan.launches[0].kernel if len(job.plan.launches) == 1 else None
-    return Finding(status=Status.TIMEOUT, message=message, kernel=only)
+    if not told:
+        message = (
+            "the run was ended from outside before it had its processor time; judge it again "
+            "when less else runs here"
+        )
+        return Finding(status=Status.INCONCLUSIVE, message=message, kernel=only)
+    general = f"the kernels did not finish within {job.cpu_seconds:g} seconds of processor time"
+    if told[0].status is Status.TIMEOUT:
+        general += (
+            ", and no work-item ended in that time; a loop that waits for another block never "
+            "ends, because blocks run in any order"
+        )
+    else:
+        general = (
+            "the kernels do too much at this size for the emulator: they would not finish within "
+            f"{job.cpu_seconds:g} seconds of processor time"
+        )
+    message = ". ".join([general, *(finding.message for finding in told)])
+    return told[0].model_copy(update={"message": message})
 
 
 def _crashed(message: str) -> Finding:

@@ -42,6 +42,7 @@ class _Kind(IntEnum):
     INDEX_WRAPS = 19
     STILL_RUNNING = 20
     STILL_WAITING = 21
+    TOO_MUCH_WORK = 22
 
 
 class _Space(IntEnum):
@@ -73,6 +74,7 @@ _STATUS = {
     _Kind.INDEX_WRAPS: Status.OUT_OF_BOUNDS,
     _Kind.STILL_RUNNING: Status.TIMEOUT,
     _Kind.STILL_WAITING: Status.TIMEOUT,
+    _Kind.TOO_MUCH_WORK: Status.INCONCLUSIVE,
 }
 _SIGNALS = {
     4: "an illegal instruction",
@@ -174,7 +176,7 @@ def _line(site: int, names: Names) -> int | None:
 def _loop_line(raw: _Raw, names: Names) -> int | None:
     """The line of the loop that a run was in at its deadline."""
     lines = names.build.block_lines
-    known = raw.kind is _Kind.STILL_RUNNING and 0 <= raw.object < len(lines)
+    known = raw.kind in (_Kind.STILL_RUNNING, _Kind.TOO_MUCH_WORK) and 0 <= raw.object < len(lines)
     return lines[raw.object] if known else None
 
 
@@ -270,6 +272,10 @@ def _message(raw: _Raw, names: Names) -> str:
             kind = names.build.sites[raw.site - 1].kind.value if raw.site else "barrier"
             many = f"{raw.extent} work-items wait" if raw.extent != 1 else "1 work-item waits"
             return f"{many} at the {kind} on line {_line(raw.site, names)}"
+        case _Kind.TOO_MUCH_WORK:
+            loop = _loop_line(raw, names)
+            busy = f", busiest in the loop on line {loop}" if loop else ""
+            return f"{raw.offset} of the launch's {raw.extent} work-items have ended{busy}"
         case _Kind.CRASH:
             what = _SIGNALS.get(raw.extent, f"signal {raw.extent}")
             return f"{what}; the line is that of the last memory access before it"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from rocm_pipeline.lab.emulator.ir import Function, Instruction
+from rocm_pipeline.lab.emulator.value_ranges import ValueRanges, definitions_of
 
 _ARITHMETIC = {"add", "sub", "mul", "shl"}
 _SIGNED_DIVISION = {"sdiv", "srem", "ashr"}
@@ -28,13 +29,9 @@ Operand = tuple[str, str]
 class IndexChecks:
     """The second, wide computation of one function's indices."""
 
-    def __init__(self, function: Function) -> None:
-        self._definitions = {
-            each.result: each
-            for block in function.blocks
-            for each in block.instructions
-            if each.result
-        }
+    def __init__(self, function: Function, ranges: ValueRanges) -> None:
+        self._ranges = ranges
+        self._definitions = definitions_of(function)
         self._signed = {name for name, each in self._definitions.items() if " nsw " in each.text}
         self._twins: dict[str, str] = {}
         self._checked: dict[str, list[str]] = {}
@@ -84,12 +81,14 @@ class IndexChecks:
         definition = self._definitions.get(address)
         while definition is not None and definition.opcode == "getelementptr":
             for index in self._checked.get(definition.result or "", []):
-                yield self._wide(index), index
+                yield self.wide(index), index
             address = definition.parts[1].strip().removeprefix("ptr ")
             definition = self._definitions.get(address)
 
     def _may_wrap(self, index: str) -> bool:
         """Whether `index` is made by 32-bit arithmetic; if so, what it is made of gets twins."""
+        if self._ranges.of(index) is not None:
+            return False
         found: dict[str, str] = {}
         pending: list[Operand] = [(index, "i64")]
         narrow = False
@@ -130,34 +129,34 @@ class IndexChecks:
         return definition is not None and _is_arithmetic(definition) and name in self._signed
 
     def _twin(self, definition: Instruction) -> str:
-        wide = self._wide(definition.result or "")
+        wide = self.wide(definition.result or "")
         if definition.opcode == "phi":
             rows = ", ".join(
-                f"[ {self._wide(row['value'])}, {row['block']} ]"
+                f"[ {self.wide(row['value'])}, {row['block']} ]"
                 for row in _INCOMING.finditer(definition.text)
             )
             return f"{wide} = phi i64 {rows}"
         if definition.opcode == "select":
             condition = definition.parts[0].split(" select ", 1)[1]
-            one, other = map(self._wide, _chosen(definition))
+            one, other = map(self.wide, _chosen(definition))
             return f"{wide} = select {condition}, i64 {one}, i64 {other}"
-        one, other = (self._wide(value) for value, _ in self._operands(definition))
+        one, other = (self.wide(value) for value, _ in self._operands(definition))
         opcode = "add" if definition.opcode == "or" else definition.opcode
         return f"{wide} = {opcode} i64 {one}, {other}"
 
     def _leaf(self, name: str) -> list[Instruction]:
         if self._twins[name] == "i64":
             return []
-        return [_added(f"{self._wide(name)} = sext i32 {name} to i64")]
+        return [_added(f"{self.wide(name)} = sext i32 {name} to i64")]
 
-    def _wide(self, value: str) -> str:
+    def wide(self, value: str) -> str:
         """What holds `value` in 64 bits: a constant itself, another value's twin."""
         if not value.startswith("%"):
             return value
         definition = self._definitions.get(value)
         operands = self._operands(definition) if definition is not None else []
         if definition is not None and operands and definition.opcode in _EXTENSIONS:
-            return self._wide(operands[0][0])
+            return self.wide(operands[0][0])
         if not operands and self._twins.get(value) == "i64":
             return value
         return f"%wide.{value[1:]}" if value[1] != '"' else f'%"wide.{value[2:]}'

@@ -1,9 +1,9 @@
 """Making a kernel report what it does: hooks in the compiler's intermediate code.
 
 Added to the optimised code are a number for every collective call and atomic, a check before every
-load and store that is not provably the work-item's own, a second computation of indices
-(index_overflow.py), and a counter in every basic block. The tables made here say what each number
-means.
+load and store that is not provably the work-item's own (value_ranges.py) or before the loop that it
+is in (lds_series.py), a second computation of indices (index_overflow.py), and a counter in every
+basic block. The tables made here say what each number means.
 """
 
 import re
@@ -16,6 +16,7 @@ from rocm_pipeline.lab.emulator.build import BuildFailed, Site, SiteKind, Variab
 from rocm_pipeline.lab.emulator.device_semantics import NOISE
 from rocm_pipeline.lab.emulator.index_overflow import IndexChecks
 from rocm_pipeline.lab.emulator.ir import (
+    Block,
     Function,
     Instruction,
     Module,
@@ -24,8 +25,17 @@ from rocm_pipeline.lab.emulator.ir import (
     split_operands,
     symbol_in,
 )
+from rocm_pipeline.lab.emulator.layout import TypeLayout
+from rocm_pipeline.lab.emulator.lds_series import (
+    DYNAMIC_LDS,
+    Read,
+    SeriesLoop,
+    insert_series,
+    series_loops,
+)
 from rocm_pipeline.lab.emulator.operations import count_operations
 from rocm_pipeline.lab.emulator.source import SOURCE_NAME
+from rocm_pipeline.lab.emulator.value_ranges import ValueRanges, definitions_of
 
 _COLLECTIVES = {
     "barrier": SiteKind.BARRIER,
@@ -62,6 +72,7 @@ _HOOKS = """\
 declare void @hip_emulator_access(ptr, i32)
 declare void @hip_emulator_private_access(ptr, ptr, i64, i32)
 declare void @hip_emulator_range(ptr, i64, i32)
+declare void @hip_emulator_series(ptr, i64, i64, i32)
 """
 
 
@@ -87,10 +98,11 @@ def instrument(module: Module, kernels: Sequence[str]) -> Tables:
     globals_ = _own_globals(module)
     tables = Tables(variables=[each.variable for each in globals_])
     numbers = {each.symbol: number for number, each in enumerate(globals_)}
+    layout = TypeLayout(module.outside)
     for function in module.functions:
         if not _is_ours(function, kernels):
             refuse_address_arithmetic(function)
-            _Instrumenter(function, numbers, tables).run()
+            _Instrumenter(function, numbers, tables, layout).run()
     module.outside.append(_declarations(globals_, tables))
     return tables
 
@@ -171,42 +183,48 @@ def _extent(kind: str) -> str:
 class _Instrumenter:
     """Adds hooks to one function."""
 
-    def __init__(self, function: Function, variables: dict[str, int], tables: Tables) -> None:
+    def __init__(
+        self, function: Function, variables: dict[str, int], tables: Tables, layout: TypeLayout
+    ) -> None:
         self._function = function
         self._variables = variables
         self._tables = tables
-        self._indices = IndexChecks(function)
-        self._definitions = {
-            each.result: each
-            for block in function.blocks
-            for each in block.instructions
-            if each.result
-        }
+        self._ranges = ValueRanges(function, layout)
+        self._indices = IndexChecks(function, self._ranges)
+        self._definitions = definitions_of(function)
+        self._series = series_loops(function, self._ranges, self._indices, self._writes_locals_only)
+        self._loop: SeriesLoop | None = None
 
     def run(self) -> None:
         mixes = count_operations(self._function)
         begin = self._indices.parameters()
         for block, mix in zip(self._function.blocks, mixes, strict=True):
             rewritten: list[Instruction] = []
+            self._loop = self._series.get(id(block))
             counted = False
             for instruction in block.instructions:
                 if instruction.opcode != "phi" and not counted:
                     # The entry, which has no phis, may come after an empty block.
-                    rewritten += begin + self._counter(mix, instruction.line)
+                    counter = self._counter(mix, instruction.line)
+                    place = self._loop.before if self._loop else rewritten
+                    rewritten += begin
+                    place += counter
                     begin, counted = [], True
                 rewritten += self._hooks(instruction)
                 rewritten.append(instruction)
                 rewritten += self._indices.beside(instruction)
             block.instructions = rewritten
+        insert_series(self._function, list(self._series.values()))
 
     def _counter(self, mix: dict[str, int], line: int | None) -> list[Instruction]:
         number = len(self._tables.operations)
         self._tables.operations.append(dict(mix))
         self._tables.block_lines.append(line)
         place = f"getelementptr (i8, ptr @hip_emulator_counters, i64 {8 * number})"
+        times = self._loop.counter.trips if self._loop else 1
         return [
             _plain(f"  %count.{number} = load i64, ptr {place}"),
-            _plain(f"  %more.{number} = add i64 %count.{number}, 1"),
+            _plain(f"  %more.{number} = add i64 %count.{number}, {times}"),
             _plain(f"  store i64 %more.{number}, ptr {place}"),
         ]
 
@@ -214,10 +232,10 @@ class _Instrumenter:
         self._refuse(instruction)
         if instruction.opcode == "load":
             kind = first_type(_after(instruction, "load"))
-            return self._access(instruction, SiteKind.LOAD, kind, instruction.parts[1])
+            return self._access(instruction, SiteKind.LOAD, kind)
         if instruction.opcode == "store":
             kind = first_type(_after(instruction, "store"))
-            return self._access(instruction, SiteKind.STORE, kind, instruction.parts[1])
+            return self._access(instruction, SiteKind.STORE, kind)
         if instruction.opcode == "call":
             return self._call(instruction)
         return []
@@ -232,9 +250,9 @@ class _Instrumenter:
             raise _unsupported(instruction, f"{what} cannot run on the emulator")
 
     def _access(
-        self, instruction: Instruction, site_kind: SiteKind, kind: str, pointer: str
+        self, instruction: Instruction, site_kind: SiteKind, kind: str
     ) -> list[Instruction]:
-        address = pointer.strip().removeprefix("ptr ")
+        address = _address(instruction)
         root = self._root(address)
         if root in ("@hip_emulator_indices", NOISE):
             return []
@@ -244,7 +262,7 @@ class _Instrumenter:
         align = _ALIGN.search(instruction.text)
         alignment = min(int(align[1]), 16) if align else 1
         if root.startswith("%"):
-            if root == address:
+            if self._is_inside(address, root, size):
                 return []
             number = self._site(instruction, site_kind, size, 1, root)
             extent = _extent(_after(self._definitions[root], "alloca"))
@@ -256,7 +274,27 @@ class _Instrumenter:
             ]
         number = self._site(instruction, site_kind, size, alignment, root)
         code, site = self._indices.site(address, number)
+        if site_kind is SiteKind.LOAD and self._is_in_series(
+            root, Read(address, number, code, site)
+        ):
+            return []
         return [*code, _plain(f"  call void @hip_emulator_access(ptr {address}, i32 {site})")]
+
+    def _is_inside(self, address: str, root: str, size: int) -> bool:
+        """Whether an access to a local variable stays inside of it, whatever happens."""
+        if address == root:
+            return True
+        offset, extent = self._ranges.offset(address, root), self._ranges.extent(root)
+        return offset is not None and extent is not None and offset.high + size <= extent
+
+    def _is_in_series(self, root: str, read: Read) -> bool:
+        number = self._variables.get(root, -1)
+        is_lds = root == DYNAMIC_LDS or (number >= 0 and self._tables.variables[number].is_lds)
+        return is_lds and self._loop is not None and self._loop.check(read)
+
+    def _writes_locals_only(self, block: Block) -> bool:
+        stores = (each for each in block.instructions if each.opcode == "store")
+        return all(self._root(_address(each)).startswith("%") for each in stores)
 
     def _call(self, instruction: Instruction) -> list[Instruction]:
         collective = _COLLECTIVE.search(instruction.text)
@@ -312,6 +350,11 @@ class _Instrumenter:
 
 def _plain(text: str) -> Instruction:
     return Instruction(text, None, "hook", None)
+
+
+def _address(access: Instruction) -> str:
+    """The address operand of a load or store."""
+    return access.parts[1].strip().removeprefix("ptr ")
 
 
 def _after(instruction: Instruction, opcode: str) -> str:

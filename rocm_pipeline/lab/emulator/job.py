@@ -50,8 +50,8 @@ class Job:
     profile: bool
     trace: bool = False
     """Whether every request to global memory is recorded (trace.py)."""
-    wall_seconds: float = 20
-    """After which the run ends and tells where it is."""
+    cpu_seconds: float = 20
+    """Processor time after which the run ends and tells where it is (runtime/deadline.h)."""
 
     @property
     def buffers(self) -> Mapping[str, Array]:
@@ -136,7 +136,7 @@ def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, o
         "sites": len(job.build.sites),
         "objects": len(job.build.variables),
         "counters": len(job.build.operations),
-        "deadline": max(int(1000 * job.wall_seconds), 1),
+        "deadline": max(int(1000 * job.cpu_seconds), 1),
         "reverse": int(job.reverse),
         # A sample of a large launch says nothing about races, and their record is large.
         "check_races": int(not any(job.samples)),

@@ -47,7 +47,7 @@ class Bench:
         reverse: bool = False,
         sample_blocks: int | None = None,
         profile: bool = False,
-        wall_seconds: float = 60,
+        cpu_seconds: float = 60,
         kernels: Sequence[str] = (),
     ) -> EmulatorRun:
         launches = [starts] if isinstance(starts, Start) else list(starts)
@@ -64,7 +64,7 @@ class Bench:
             reverse=reverse,
             samples=[BlockSample(sample_blocks)] * len(bound) if sample_blocks else (),
             profile=profile,
-            wall_seconds=wall_seconds,
+            cpu_seconds=cpu_seconds,
         )
 
 

@@ -214,7 +214,7 @@ def test_a_kernel_that_never_ends_times_out(bench: Bench) -> None:
   else atomicAdd(y, 1);
 }"""
     run = bench.run(
-        source, Start("k", ("y",), (2, 1, 1)), {"y": np.zeros(1, np.int32)}, wall_seconds=1
+        source, Start("k", ("y",), (2, 1, 1)), {"y": np.zeros(1, np.int32)}, cpu_seconds=1
     )
 
     assert run.status is Status.TIMEOUT

@@ -27,7 +27,7 @@ void hip_emulator_set_program(
     set_module(module_begin, module_end);
 }
 
-// Call after the program is known.
+// Call after the program is known. Processor time.
 void hip_emulator_set_deadline(uint64_t milliseconds, const uint64_t* counters, unsigned count) {
     set_deadline(milliseconds, counters, count);
 }

@@ -3,22 +3,29 @@
 #include "findings.h"
 #include "sites.h"
 
-constexpr int signal_alarm = 14, on_own_stack = 0x08000000;
-constexpr int real_time = 0;
-constexpr uint64_t look_milliseconds = 50;
+constexpr int signal_profiling = 27, on_own_stack = 0x08000000, restart_calls = 0x10000000;
+constexpr int time_of_the_process = 2;
+// Looks at how far the run is, until the deadline.
+constexpr unsigned looks = 8;
+// Before that many of them nothing can be said of the rest.
+constexpr unsigned first_looks = 2;
+// A launch that would take so many deadlines is not waited for. Blocks differ in what they do, so
+// the forecast may be wrong by a good part of it.
+constexpr uint64_t hopeless = 4;
 constexpr unsigned most_waiting_sites = 8;
 
 static const uint64_t* counters;
 static uint64_t* before;
 static unsigned counter_count;
-static bool launched, looked;
+static bool launched;
+// Looks at the run; at the present launch; and those since a work-item last ended.
+static unsigned looked, looked_at_launch, quiet;
+static uint64_t ended_before;
 
-void launch_is_running(bool running) { launched = running; }
-
-static void wake_after(uint64_t milliseconds) {
-    long seconds = static_cast<long>(milliseconds / 1000);
-    interval_timer timer = {0, 0, seconds, static_cast<long>(milliseconds % 1000) * 1000};
-    setitimer(real_time, &timer, nullptr);
+void launch_is_running(bool running) {
+    launched = running;
+    looked_at_launch = quiet = 0;
+    ended_before = 0;
 }
 
 // The basic block entered most often since the last look: the loop that does not end.
@@ -56,13 +63,7 @@ static void report_waiting() {
     }
 }
 
-static void on_deadline(int, void*, void*) {
-    if (!launched) return wake_after(look_milliseconds);
-    if (!looked) {
-        looked = true;
-        memcpy(before, counters, counter_count * sizeof(uint64_t));
-        return wake_after(look_milliseconds);
-    }
+[[noreturn]] static void give_up_stuck() {
     Place place;
     place.object = busiest_block();
     report(Kind::still_running, last_site, place);
@@ -70,13 +71,44 @@ static void on_deadline(int, void*, void*) {
     _exit(exit_late);
 }
 
+[[noreturn]] static void give_up_slow(uint64_t all) {
+    Place place;
+    place.object = busiest_block();
+    place.offset = static_cast<int64_t>(lanes_ended);
+    place.extent = static_cast<int64_t>(all);
+    report(Kind::too_much_work, last_site, place);
+    _exit(exit_late);
+}
+
+static bool is_hopeless(uint64_t all) {
+    if (looked_at_launch < first_looks || lanes_ended == 0) return false;
+    double expected = static_cast<double>(looked_at_launch) * static_cast<double>(all);
+    return expected > static_cast<double>(hopeless * looks) * static_cast<double>(lanes_ended);
+}
+
+static void on_look(int, void*, void*) {
+    if (!launched) return;
+    ++looked;
+    ++looked_at_launch;
+    bool advances = lanes_ended != ended_before;
+    quiet = advances ? 0 : quiet + 1;
+    ended_before = lanes_ended;
+    uint64_t all = blocks_wanted * launch.lanes;
+    if (quiet >= looks) give_up_stuck();
+    if (advances && (looked >= looks || is_hopeless(all))) give_up_slow(all);
+    memcpy(before, counters, counter_count * sizeof(uint64_t));
+}
+
 void set_deadline(uint64_t milliseconds, const uint64_t* block_counters, unsigned count) {
     counters = block_counters;
     counter_count = count;
     before = static_cast<uint64_t*>(reserve((count + 1) * sizeof(uint64_t)));
     signal_action action = {};
-    action.handler = on_deadline;
-    action.flags = on_own_stack;
-    sigaction(signal_alarm, &action, nullptr);
-    wake_after(milliseconds);
+    action.handler = on_look;
+    action.flags = on_own_stack | restart_calls;
+    sigaction(signal_profiling, &action, nullptr);
+    uint64_t each = milliseconds * 1000 / looks + 1;
+    long seconds = static_cast<long>(each / 1000000), rest = static_cast<long>(each % 1000000);
+    interval_timer timer = {seconds, rest, seconds, rest};
+    setitimer(time_of_the_process, &timer, nullptr);
 }

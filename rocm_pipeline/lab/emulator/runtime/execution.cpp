@@ -13,6 +13,7 @@ Lane lanes[most_lanes];
 Wave waves[most_waves];
 Lane* current;
 uint64_t blocks_run, waves_run, barriers_passed, block_order;
+uint64_t blocks_wanted, lanes_ended;
 unsigned hip_emulator_indices[12];
 char hip_emulator_noise[256];
 
@@ -39,6 +40,7 @@ void set_noise(unsigned char byte) { memset(hip_emulator_noise, byte, sizeof(hip
 
 static void lane_entry() {
     launch.kernel(launch.arguments);
+    ++lanes_ended;
     wait(State::done, 0);
 }
 
@@ -248,12 +250,12 @@ bool run_launch(const unsigned* grid, const unsigned* block) {
     launch.blocks = static_cast<uint64_t>(grid[0]) * grid[1] * grid[2];
     launch.lanes = block[0] * block[1] * block[2];
     launch.waves = (launch.lanes + wave_size - 1) / wave_size;
-    blocks_run = waves_run = barriers_passed = 0;
+    blocks_run = waves_run = barriers_passed = lanes_ended = 0;
     last_site = 0;
     memcpy(hip_emulator_indices + 6, block, 3 * sizeof(unsigned));
     memcpy(hip_emulator_indices + 9, grid, 3 * sizeof(unsigned));
     profile_begin_launch();
-    uint64_t count = blocks_to_run();
+    uint64_t count = blocks_wanted = blocks_to_run();
     bool begun = false;
     do {
         // Everything before a barrier of the grid is in order, as before a launch.

@@ -59,6 +59,8 @@ extern Wave waves[most_waves];
 extern Lane* current;
 // Blocks and waves that began, and barriers that blocks passed, in this launch.
 extern uint64_t blocks_run, waves_run, barriers_passed;
+// Of this launch: blocks that are to run, and work-items that ended.
+extern uint64_t blocks_wanted, lanes_ended;
 // Place of the running block in the order in which they run.
 extern uint64_t block_order;
 // What may be alive at once. As many compute units are in every GPU that we know.

@@ -26,6 +26,7 @@ enum class Kind : int {
     index_wraps = 19,
     still_running = 20,
     still_waiting = 21,
+    too_much_work = 22,
 };
 
 enum class Space : int { none = 0, global = 1, lds = 2, private_memory = 3 };

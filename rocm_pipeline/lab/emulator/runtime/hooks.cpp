@@ -62,10 +62,45 @@ static int without_wrap(char* place, uint64_t size, int site) {
         region ? place_in(*region, place, bytes) : nearest(place, bytes));
 }
 
+// Nearly every access of nearly every kernel ends here; what is out of the ordinary is left alone.
+static bool plain_read(char* place, int site) {
+    if (site < 0 || profile_enabled) return false;
+    const Site& made = sites[site];
+    if (made.is_write || (reinterpret_cast<uintptr_t>(place) & (made.alignment - 1))) return false;
+    if (made.object >= 0) {
+        const Object& object = objects[made.object];
+        if (place < object.begin || place + made.size > object.begin + object.size) return false;
+    }
+    Region* region = find_region(place);
+    if (!region || place < region->begin || place + made.size > region->begin + region->size)
+        return false;
+    last_site = site;
+    uint64_t offset = static_cast<uint64_t>(place - region->begin);
+    return shadow_plain_reads(*region, offset, 0, 1, made.size, site) == 1;
+}
+
+// Of `count` reads, `stride` bytes from each other, all inside of one LDS variable, how many are
+// plain, from the first on.
+static uint64_t plain_reads(char* first, int64_t stride, uint64_t count, int site) {
+    const Site& made = sites[site];
+    Region& region = made.object >= 0 ? static_lds : dynamic_lds;
+    char* begin = made.object >= 0 ? objects[made.object].begin : region.begin;
+    uint64_t extent = made.object >= 0 ? objects[made.object].size : region.size;
+    char* last = first + stride * static_cast<int64_t>(count - 1);
+    char *low = first < last ? first : last, *high = first < last ? last : first;
+    if (profile_enabled || low < begin || high + made.size > begin + extent) return 0;
+    if ((reinterpret_cast<uintptr_t>(first) | static_cast<uint64_t>(stride)) & (made.alignment - 1))
+        return 0;
+    last_site = site;
+    uint64_t offset = static_cast<uint64_t>(first - region.begin);
+    return shadow_plain_reads(region, offset, stride, count, made.size, site);
+}
+
 #pragma GCC visibility push(default)
 extern "C" {
 
 void hip_emulator_access(char* place, int site) {
+    if (plain_read(place, site)) return;
     site = without_wrap(place, 0, site);
     if (is_private(place)) return;
     check(place, sites[site].size, sites[site].is_write ? Access::write : Access::read, site);
@@ -94,6 +129,20 @@ void hip_emulator_range(char* place, uint64_t size, int site) {
         check(place, piece, sites[site].is_write ? Access::write : Access::read, site);
         place += piece;
         size -= piece;
+    }
+}
+
+// All reads that one site makes in a loop which is about to begin.
+void hip_emulator_series(char* place, int64_t stride, uint64_t count, int site) {
+    site = without_wrap(place, 0, site);
+    while (count) {
+        uint64_t done = plain_reads(place, stride, count, site);
+        if (!done) {
+            hip_emulator_access(place, site);
+            done = 1;
+        }
+        place += stride * static_cast<int64_t>(done);
+        count -= done;
     }
 }
 

@@ -10,6 +10,7 @@ constexpr uint64_t several_waves_flag = 4;      // reader: others of another wav
 constexpr uint64_t earlier_block_flag = 8;      // reader: a block before this one
 constexpr uint64_t own_store_flag = 16;         // writer: stored plainly before, in this interval
 constexpr uint64_t block_store_flag = 32;       // writer: its block stored plainly before
+constexpr uint64_t flags = (1 << lane_shift) - 1;
 
 static uint32_t interval_of(uint64_t stamp) {
     return static_cast<uint32_t>(stamp >> interval_shift);
@@ -195,7 +196,7 @@ static Party last_reader(const Cell& cell) {
     return {own ? nullptr : &lanes[lane_of(cell.reader)], cell.reader_site};
 }
 
-static uint64_t with_reader(uint64_t reader) {
+static uint64_t with_earlier_reader(uint64_t reader) {
     uint32_t when = interval_of(reader);
     if (when < first_of_launch) return self;
     if (when < first_of_block) return self | earlier_block_flag;
@@ -206,6 +207,16 @@ static uint64_t with_reader(uint64_t reader) {
     if (synchronised_of(reader) != synchronised_of(self)) return self | kept;
     bool others = lane_of(reader) != lane_of(self);
     return self | kept | (reader & several_lanes_flag) | (others ? several_lanes_flag : 0);
+}
+
+// `own` is `self`, which a loop over cells keeps in a register.
+static inline uint64_t with_reader(uint64_t reader, uint64_t own) {
+    // Mostly it is of this wave, interval and synchronisation, and differs in work-item and flags.
+    uint64_t difference = reader ^ own;
+    if (difference < 1ull << lane_shift) return own | reader;
+    if (difference < static_cast<uint64_t>(wave_size) << lane_shift)
+        return own | (reader & flags) | several_lanes_flag;
+    return with_earlier_reader(reader);
 }
 
 static bool unwritten(const Region& region, const Cell& cell) {
@@ -227,7 +238,7 @@ static void check_read(Region& region, Cell& cell, char* place, uint64_t size, i
         report(
             race_kind(cell.writer, Kind::race_read_write), {current, site},
             place_in(region, place, size), last_writer(cell));
-    cell.reader = with_reader(cell.reader);
+    cell.reader = with_reader(cell.reader, self);
     cell.reader_site = site;
 }
 
@@ -297,4 +308,30 @@ void shadow_access(Region& region, char* place, uint64_t size, Access access, in
         bool atomic = access == Access::atomic;
         for (; cell != end; ++cell) check_write(region, *cell, place, size, site, atomic);
     }
+}
+
+uint64_t shadow_plain_reads(
+    Region& region, uint64_t offset, int64_t stride, uint64_t count, uint64_t size, int site) {
+    settle();
+    if (!shadow_enabled) return count;
+    uint64_t granule = 1ull << region.shift;
+    if ((offset | size | static_cast<uint64_t>(stride)) & (granule - 1)) return 0;
+    const bool global = region.space == Space::global;
+    const uint32_t needed = !region.poisoned ? 0 : global ? 1 : lds_since;
+    const uint32_t now = interval;
+    const uint64_t own = self;
+    const int64_t step = stride / static_cast<int64_t>(granule);
+    const uint64_t cells = size >> region.shift;
+    Cell* first = region.cells + (offset >> region.shift);
+    for (uint64_t read = 0; read < count; ++read, first += step) {
+        for (Cell* cell = first; cell != first + cells; ++cell) {
+            uint32_t when = interval_of(cell->writer);
+            if (when < needed || (when == now && lane_of(cell->writer) != lane_of(own)))
+                return read;
+            if (global && when < first_of_block && when >= first_of_launch) return read;
+            cell->reader = with_reader(cell->reader, own);
+            cell->reader_site = site;
+        }
+    }
+    return count;
 }

@@ -33,3 +33,8 @@ void shadow_leave();
 
 // A checked access, inside `region`. For a write the memory still holds what was there before.
 void shadow_access(Region& region, char* place, uint64_t size, Access access, int site);
+// The same for `count` reads of `size` bytes, from `offset` on, `stride` bytes from each other. Stops
+// before the first that is not as nearly every read is: of whole cells, which were written, by a
+// write that is ordered before it. Returns how many reads came before.
+uint64_t shadow_plain_reads(
+    Region& region, uint64_t offset, int64_t stride, uint64_t count, uint64_t size, int site);
