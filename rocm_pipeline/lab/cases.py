@@ -54,11 +54,11 @@ def held_out_trials(target: Subject, seed: int) -> list[Trial]:
     `emulation_operations`.
     """
     rng = random.Random(seed)
-    variants = _variants(target)
-    rng.shuffle(variants)
-    chosen = variants[:MAX_HELD_OUT]
+    combinations = variants(target)
+    rng.shuffle(combinations)
+    chosen = combinations[:MAX_HELD_OUT]
     while len(chosen) < 6:
-        chosen.append(rng.choice(variants))
+        chosen.append(rng.choice(combinations))
     scales = rng.sample(target.scales, len(target.scales))
     trials: list[Trial] = []
     for i, (dtypes, choices) in enumerate(chosen):
@@ -72,7 +72,7 @@ def held_out_trials(target: Subject, seed: int) -> list[Trial]:
 def repeat_trial(target: Subject, seed: int) -> Trial:
     """Draw a small case, to be run again: in other order, at other addresses, after others."""
     rng = random.Random(f"repeat {seed}")
-    dtypes, choices = rng.choice(_variants(target))
+    dtypes, choices = rng.choice(variants(target))
     budget = max(target.emulation_operations // _REPEAT_SHARE, _least_operations(target))
     case = _draw_case(target, dtypes, choices, rng.choice(target.scales), rng, budget)
     return Trial(case, "repeat", rng.getrandbits(63))
@@ -190,7 +190,8 @@ def scalar_values(target: Subject, case: Case) -> dict[str, np.generic]:
     return values
 
 
-def _variants(target: Subject) -> list[tuple[dict[str, DType], dict[str, int]]]:
+def variants(target: Subject) -> list[tuple[dict[str, DType], dict[str, int]]]:
+    """Return every combination of element types with the choices of listed symbols."""
     listed = {name: s.choices for name, s in target.symbols.items() if s.choices is not None}
     return [
         (

@@ -16,6 +16,7 @@ from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 
 from rocm_pipeline.errors import one_line
+from rocm_pipeline.lab.machine_code import machine_code_sha256
 from rocm_pipeline.lab.source_hash import carried_hash
 
 _MACHINE_MASK = 0xFF
@@ -85,6 +86,8 @@ class CodeObject:
     kernels: tuple[KernelMetadata, ...]
     source_sha256: str
     """What the linker wrote; "" when the object carries no hash, or more than one."""
+    code_sha256: str = ""
+    """Of the instructions, constants and kernel descriptors; "" where it has too many symbols."""
 
     def kernel(self, name: str) -> KernelMetadata | None:
         return next((kernel for kernel in self.kernels if kernel.name == name), None)
@@ -105,9 +108,10 @@ def read_code_object(content: bytes) -> CodeObject:
             raise ValueError(f"{len(entries)} kernels; at most {MAX_KERNELS} are read")
         kernels = tuple(_kernel(entry) for entry in entries)
         source_sha256 = carried_hash(content)
+        code_sha256 = machine_code_sha256(elf, content)
     except _MALFORMED as error:
         raise CodeObjectError(str(error) or type(error).__name__) from error
-    return CodeObject(_MACHINES.get(machine, hex(machine)), kernels, source_sha256)
+    return CodeObject(_MACHINES.get(machine, hex(machine)), kernels, source_sha256, code_sha256)
 
 
 _MALFORMED = (

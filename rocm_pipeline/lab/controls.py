@@ -200,13 +200,7 @@ def _question(
     tensors = target.tensors_for(case)
     lowered: dict[str, Array] = {}
     if with_lowered:
-        rounded = {
-            tensor.name: low_precision(inputs[tensor.name])
-            if tensor.dtype in _WIDE
-            else inputs[tensor.name]
-            for tensor in tensors
-            if tensor.name in inputs
-        }
+        rounded = lowered_inputs(tensors, inputs)
         lowered = reference.outputs(case, rounded)
     values = {t.name: t.dtype.unpack(inputs[t.name]) for t in tensors if t.name in inputs}
     expected = reference.outputs(case, inputs)
@@ -290,6 +284,17 @@ def _honest_ratio(
             verdict = compare(tensor.name, dtype.pack(right), right, dtype, tolerance)
             worst = max(worst, verdict.worst_ratio or 0.0)
     return _ROUNDINGS * worst
+
+
+def lowered_inputs(tensors: Sequence[BoundTensor], inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the inputs as a kernel sees them that computes in a type with float16's fraction."""
+    return {
+        tensor.name: low_precision(inputs[tensor.name])
+        if tensor.dtype in _WIDE
+        else inputs[tensor.name]
+        for tensor in tensors
+        if tensor.name in inputs
+    }
 
 
 def low_precision(array: Array) -> Array:

@@ -2,13 +2,15 @@
 
 Headers and emulator say `UNSUPPORTED: ...` in an error where they cannot do what a GPU could; names
 that `data/hip_names.yaml` refuses are unknown to the compiler, or deleted. Both are the status
-UNSUPPORTED, which is no pass, with the line of the candidate.
+UNSUPPORTED, which is no pass, with the line of the candidate. A builtin of another generation of
+GPUs is the candidate's own COMPILE_ERROR, with the architectures that have it.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rocm_pipeline.lab.builtin_generations import wrong_generation
 from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.lab.hip_names import hip_names
 
@@ -23,6 +25,7 @@ _UNKNOWN_NAME = re.compile(
     r"(?:use of undeclared identifier|unknown type name|no member named|"
     r"call to deleted function|no template named) '(?:\w+::)*(\w+)'"
 )
+_LACKS = re.compile(r"'(__builtin_amdgcn_\w+)' needs target feature (\S+)")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,12 @@ class Diagnosis:
 
     @property
     def explained(self) -> str:
-        """The text, with the reason for each name that is refused."""
+        """The text, with the reason for each name that is refused, or of another generation."""
         known = dict.fromkeys(reason for reason in self._reasons() if reason)
+        for error in _ERROR.findall(self.text):
+            lacks = _LACKS.search(error)
+            if lacks is not None:
+                known[wrong_generation(lacks[1], lacks[2])] = None
         return "\n".join([self.text, *known])
 
     def finding(self, by: str) -> Finding:

@@ -5,6 +5,7 @@ cannot express a pass that lacks its figures or a failure that carries them.
 """
 
 import hashlib
+from collections.abc import Sequence
 from enum import Enum, IntEnum
 from typing import Literal
 
@@ -121,12 +122,16 @@ class CompileRecord(_Frozen):
     message: str = ""
     kernels: tuple[KernelResources, ...] = ()
     object_sha256: str | None = None
+    code_sha256: str | None = None
+    """Of the machine code alone: equal where a change of the source changed nothing."""
 
     @model_validator(mode="after")
     def _figures_with_a_pass(self) -> "CompileRecord":
         passed = self.status is Status.PASSED
         if passed != bool(self.kernels) or passed != (self.object_sha256 is not None):
             raise ValueError("a compile record has kernels and an object exactly when it PASSED")
+        if self.code_sha256 is not None and not passed:
+            raise ValueError(f"{self.status.value} has no machine code")
         if not passed and not self.message:
             raise ValueError(f"{self.status.value} needs a message")
         return self
@@ -149,7 +154,8 @@ class CaseRecord(_Frozen):
     blocks: int | None = None
     """Blocks of the last launch that ran and were judged; None where all did."""
     stands_for: str | None = None
-    """Name of the timing case in whose place this smaller one was executed whole."""
+    """Name of the case in whose place this smaller one was executed, the other being too much for
+    the emulator."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -165,9 +171,25 @@ class CaseRecord(_Frozen):
             raise ValueError("PASSED with an error above the tolerance")
         if passed == bool(self.findings):
             raise ValueError("a case has findings exactly when it did not pass")
-        if self.stands_for is not None and not self.is_timed:
-            raise ValueError("only a timing case may be replaced by a smaller one")
+        if self.stands_for is not None and self.origin == "public":
+            raise ValueError("a public case may not be replaced by a smaller one")
         return self
+
+
+def too_few_at_their_size(cases: Sequence[CaseRecord]) -> str | None:
+    """Say so where more than half of the cases drawn for a candidate were replaced, else None.
+
+    A kernel decides itself how slow it is, and at which sizes. So slowness must not be a way
+    around the cases that it cannot know.
+    """
+    drawn = [case for case in cases if case.origin in ("held out", "agent", "repeat")]
+    replaced = sum(case.stands_for is not None for case in drawn)
+    if 2 * replaced <= len(drawn):
+        return None
+    return (
+        f"{replaced} of {len(drawn)} executions at sizes of the harness's own did too much for "
+        "the emulator, and at least half of them must be judged at the size that was drawn"
+    )
 
 
 class ControlRecord(_Frozen):
@@ -298,6 +320,9 @@ class Evidence(_Frozen):
             raise ValueError("PASSED must not carry findings")
         if not self.cases or any(c.status is not Status.PASSED for c in self.cases):
             raise ValueError("PASSED needs cases, all of them passed")
+        replaced = too_few_at_their_size(self.cases)
+        if replaced is not None:
+            raise ValueError(f"PASSED, but {replaced}")
         if not self.controls or not all(control.rejected for control in self.controls):
             raise ValueError("PASSED needs controls, all of them rejected")
         if any(c.status is not Status.PASSED for c in self.compiles) or not self.compiles:

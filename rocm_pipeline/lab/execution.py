@@ -131,13 +131,24 @@ class CaseRunner:
         self._emulator = emulator
         self._reference = Reference(target)
 
-    def run(self, build: EmulatorBuild, trial: Trial, wave: Wave, reverse: bool) -> CaseRecord:
-        """Run one trial; the record carries its errors when it passed, else its findings."""
+    def run(
+        self,
+        build: EmulatorBuild,
+        trial: Trial,
+        wave: Wave,
+        reverse: bool,
+        *,
+        hurried: bool = False,
+    ) -> CaseRecord:
+        """Run one trial; the record carries its errors when it passed, else its findings.
+
+        A hurried run is given up sooner.
+        """
         bound = self._bind(trial, wave)
         if isinstance(bound, Finding):
             return case_record(trial, wave, reverse, Judgement((bound,)))
         inputs = draw_inputs(self._target, trial.case, trial.seed)
-        run = self._execute(build, bound, trial, [inputs], reverse)
+        run = self._execute(build, bound, trial, [inputs], reverse, hurried)
         judgement = self._judge(trial.case, [inputs], run)
         return case_record(trial, wave, reverse, judgement)
 
@@ -168,7 +179,7 @@ class CaseRunner:
         return found
 
     def run_twice(
-        self, build: EmulatorBuild, trial: Trial, wave: Wave
+        self, build: EmulatorBuild, trial: Trial, wave: Wave, *, hurried: bool = False
     ) -> tuple[CaseRecord, CaseRecord]:
         """Run a trial and another set of values, then both again the other way round.
 
@@ -187,8 +198,8 @@ class CaseRunner:
             )
         case = trial.case
         values = [draw_inputs(self._target, case, trial.seed + i) for i in range(2)]
-        first = self._execute(build, bound, trial, values, reverse=False)
-        second = self._execute(build, bound, trial, values[::-1], reverse=True)
+        first = self._execute(build, bound, trial, values, False, hurried)
+        second = self._execute(build, bound, trial, values[::-1], True, hurried)
         judgement = self._judge(case, values, first)
         again = self._judge(case, values[::-1], second)
         if not judgement.findings and not again.findings:
@@ -211,6 +222,7 @@ class CaseRunner:
         trial: Trial,
         values: Sequence[dict[str, Array]],
         reverse: bool,
+        hurried: bool = False,
     ) -> EmulatorRun:
         target, case = self._target, trial.case
         first, *later = [allocate(target, bound, case, inputs) for inputs in values]
@@ -225,6 +237,7 @@ class CaseRunner:
             reverse=reverse,
             later_rounds=[memory.buffers for memory in later],
             conditions=run_conditions(trial.seed, build.wave, reverse),
+            hurried=hurried,
         )
 
     def _judge(

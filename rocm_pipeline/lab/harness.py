@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
+from rocm_pipeline.lab.boundary_cases import boundary_trials
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.cases import (
     Trial,
@@ -27,26 +28,27 @@ from rocm_pipeline.lab.controls import require_controls, required_controls, run_
 from rocm_pipeline.lab.diagnostics import Diagnosis
 from rocm_pipeline.lab.emulator import BuildFailed, Emulator, EmulatorBuild
 from rocm_pipeline.lab.evidence import (
+    NOT_FAILED,
     CaseRecord,
     CompileRecord,
     ControlRecord,
-    Estimate,
     Evidence,
     Finding,
     Identity,
     Scope,
-    Speedup,
     Status,
     Tier,
+    too_few_at_their_size,
 )
 from rocm_pipeline.lab.execution import CaseRunner
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import check_source
 from rocm_pipeline.lab.prediction import PredictionFailedError, predict
 from rocm_pipeline.lab.reference import Reference
-from rocm_pipeline.lab.roofline import speedup
+from rocm_pipeline.lab.same_code import noted, speedups_over
 from rocm_pipeline.lab.sampled import SampledRun, SampledRunner, starts_few
 from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.lab.slow_cases import Speed, judge_at_its_size, judge_smaller, speed_of
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
@@ -134,6 +136,7 @@ class Harness:
         with ThreadPoolExecutor(len(target.waves)) as pool:
             building = self._build(candidate, target, pool)
             compiles, _ = check(candidate, target, self.toolchain)
+        compiles = noted(compiles, baseline, draft.identity.plan_sha256)
         draft = replace(draft, compiles=compiles)
         failed = [record for record in compiles if record.status is not Status.PASSED]
         if failed:
@@ -168,7 +171,7 @@ class Harness:
         controls = run_controls(target, Reference(target), seed)
         require_controls(target, controls)
         large = _large_trials(target, candidate.launch_plan, seed)
-        whole = _whole_runs(target, agent_cases, large, seed)
+        whole = _whole_runs(candidate, target, agent_cases, large, seed)
         samples = _sampled_runs(target, large, seed)
         scope = Scope(
             seed=seed,
@@ -186,6 +189,10 @@ class Harness:
         wrong = [finding for run in sampled for finding in run.record.findings]
         if wrong:
             return draft.stop(Tier.T1, _distinct(wrong), cases)
+        replaced = too_few_at_their_size(cases)
+        if replaced is not None:
+            finding = Finding(status=Status.INCONCLUSIVE, message=replaced)
+            return draft.stop(Tier.T1, [finding], cases)
         try:
             estimates = tuple(
                 estimate
@@ -204,7 +211,7 @@ class Harness:
             controls=controls,
             cases=tuple(cases),
             estimates=estimates,
-            speedups=_speedups(baseline, estimates),
+            speedups=speedups_over(baseline, draft.identity.plan_sha256, draft.compiles, estimates),
             scope=scope,
             sandbox=draft.sandbox,
         )
@@ -231,15 +238,20 @@ class Harness:
             if stuck.is_set():
                 return []
             records = run.execute(runner, builds)
+            if speed_of(records) is not Speed.ENDED:
+                records = _settled(target, run, records, runner, sampler, builds)
             if any(record.findings for record in records):
                 wrong.set()
             # each of the others would take as long, and say the same
-            if any(record.status is Status.TIMEOUT for record in records):
+            if speed_of(records) is not Speed.ENDED:
                 stuck.set()
             return records
 
         def sample(run: _SampleRuns) -> Sequence[SampledRun]:
-            return [] if wrong.is_set() else sampler.run(builds, run.trial, run.waves)
+            if wrong.is_set():
+                return []
+            found = sampler.run(builds, run.trial, run.waves)
+            return [_settled_sample(target, each, sampler, builds) for each in found]
 
         with ThreadPoolExecutor(self._workers) as pool:
             public = [pool.submit(execute, run) for run in whole if run.trial.origin == "public"]
@@ -269,11 +281,16 @@ class _WholeRun:
         return 2 if self.twice else 1
 
     def execute(
-        self, runner: CaseRunner, builds: Mapping[Wave, EmulatorBuild]
+        self,
+        runner: CaseRunner,
+        builds: Mapping[Wave, EmulatorBuild],
+        *,
+        hurried: bool = False,
     ) -> Sequence[CaseRecord]:
+        build = builds[self.wave]
         if self.twice:
-            return runner.run_twice(builds[self.wave], self.trial, self.wave)
-        return [runner.run(builds[self.wave], self.trial, self.wave, self.reverse)]
+            return runner.run_twice(build, self.trial, self.wave, hurried=hurried)
+        return [runner.run(build, self.trial, self.wave, self.reverse, hurried=hurried)]
 
 
 @dataclass(frozen=True)
@@ -286,6 +303,49 @@ class _SampleRuns:
     @property
     def executions(self) -> int:
         return len(self.waves)
+
+
+def _settled(
+    target: Subject,
+    run: _WholeRun,
+    late: Sequence[CaseRecord],
+    runner: CaseRunner,
+    sampler: SampledRunner,
+    builds: Mapping[Wave, EmulatorBuild],
+) -> Sequence[CaseRecord]:
+    """Judge a run that reached its deadline by smaller sizes, and by some blocks at its own."""
+
+    def execute(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
+        return replace(run, trial=trial).execute(runner, builds, hurried=hurried)
+
+    if run.trial.origin == "public":
+        return judge_at_its_size(target, run.trial, late, execute)
+    records = judge_smaller(target, run.trial, late, execute)
+    # where work-items ended, blocks do: some are judged at the size that is too much for all
+    if speed_of(records) is Speed.ENDED and speed_of(late) is Speed.ADVANCES:
+        for sampled in sampler.run(builds, run.trial, (run.wave,)):
+            if sampled.record.findings and speed_of([sampled.record]) is Speed.ENDED:
+                return [sampled.record]
+    return records
+
+
+def _settled_sample(
+    target: Subject,
+    sampled: SampledRun,
+    sampler: SampledRunner,
+    builds: Mapping[Wave, EmulatorBuild],
+) -> SampledRun:
+    """Judge a sample that reached its deadline by smaller sizes; a timed one must end itself."""
+    late, trial = sampled.record, sampled.trial
+    if speed_of([late]) is Speed.ENDED:
+        return sampled
+
+    def execute(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
+        return [run.record for run in sampler.run(builds, trial, (late.wave,), hurried=hurried)]
+
+    judge = judge_smaller if trial.origin == "large" else judge_at_its_size
+    [record] = judge(target, trial, [late], execute)
+    return replace(sampled, record=record)
 
 
 @dataclass(frozen=True)
@@ -319,7 +379,11 @@ def _starts_few(target: Subject, plan: LaunchPlan, case: Case) -> bool:
 
 
 def _whole_runs(
-    target: Subject, agent_cases: Sequence[Case], large: _LargeTrials, seed: int
+    candidate: Candidate,
+    target: Subject,
+    agent_cases: Sequence[Case],
+    large: _LargeTrials,
+    seed: int,
 ) -> list[_WholeRun]:
     """Public cases on both wave sizes, the others in turn; half of all in reverse lane order."""
     waves = target.waves
@@ -331,6 +395,7 @@ def _whole_runs(
     ]
     others = [
         *held_out_trials(target, seed),
+        *boundary_trials(target, candidate.source, seed),
         *agent_trials(agent_cases, seed + 1000),
         *large.whole,
     ]
@@ -366,15 +431,5 @@ def _distinct(findings: Sequence[Finding]) -> list[Finding]:
     for finding in findings:
         key = (finding.status, finding.kernel, finding.line, finding.buffer)
         seen.setdefault(key, finding)
-    return list(seen.values())
-
-
-def _speedups(baseline: Evidence | None, estimates: Sequence[Estimate]) -> tuple[Speedup, ...]:
-    if baseline is None:
-        return ()
-    before = {(e.architecture, e.case.name): e for e in baseline.estimates}
-    return tuple(
-        speedup(before[key], estimate)
-        for estimate in estimates
-        if (key := (estimate.architecture, estimate.case.name)) in before
-    )
+    # what is known to be wrong comes before what could not be judged
+    return sorted(seen.values(), key=lambda finding: finding.status in NOT_FAILED)

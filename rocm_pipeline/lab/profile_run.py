@@ -32,7 +32,7 @@ from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 MOST_LINES = 400_000
 """Lines that the model of the caches plays, for each launch: some seconds."""
 _PROBE_BLOCKS = 3
-_WALL_SECONDS = 300.0
+_CPU_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Profiler:
             samples=samples,
             profile=True,
             trace=trace,
-            wall_seconds=_WALL_SECONDS,
+            cpu_seconds=_CPU_SECONDS,
         )
         if run.status is not Status.PASSED:
             finding = run.findings[0]

@@ -45,6 +45,8 @@ SAMPLE_OPERATIONS = 20_000_000
 """Operations that a sample should not exceed; heavy blocks are run fewer times."""
 WHOLE_OPERATIONS = 40_000_000
 """Operations of the launches before the last one, up to which they are executed whole."""
+SAMPLE_SECONDS = 60.0
+"""Deadline of a sample: its blocks are few, but as large as when they are timed."""
 FULL_SHARE = 0.9
 """Share of the outputs expected of a sample from which on nothing is missing: the blocks at the
 edges of a tensor write less than others."""
@@ -76,6 +78,7 @@ class _Trial:
     build: EmulatorBuild
     bound: BoundPlan
     memory: Memory
+    hurried: bool
 
 
 class SampledRunner:
@@ -89,14 +92,27 @@ class SampledRunner:
         self._whole = CaseRunner(target, plan, emulator)
 
     def run(
-        self, builds: Mapping[Wave, EmulatorBuild], trial: Trial, waves: Sequence[Wave]
+        self,
+        builds: Mapping[Wave, EmulatorBuild],
+        trial: Trial,
+        waves: Sequence[Wave],
+        *,
+        hurried: bool = False,
     ) -> list[SampledRun]:
-        """Run a trial on these wave sizes, profiled, with one set of values."""
+        """Run a trial on these wave sizes, profiled, with one set of values.
+
+        Hurried runs are given up sooner.
+        """
         inputs = draw_inputs(self._target, trial.case, trial.seed)
-        return [self._run(trial, wave, builds[wave], inputs) for wave in waves]
+        return [self._run(trial, wave, builds[wave], inputs, hurried) for wave in waves]
 
     def _run(
-        self, trial: Trial, wave: Wave, build: EmulatorBuild, inputs: dict[str, Array]
+        self,
+        trial: Trial,
+        wave: Wave,
+        build: EmulatorBuild,
+        inputs: dict[str, Array],
+        hurried: bool,
     ) -> SampledRun:
         try:
             bound = self._target.bind(self._plan, trial.case, wave)
@@ -104,7 +120,7 @@ class SampledRunner:
             finding = Finding(status=Status.POLICY_VIOLATION, message=f"launch plan: {error}")
             return SampledRun(trial, case_record(trial, wave, False, Judgement((finding,))))
         memory = allocate(self._target, bound, trial.case, inputs)
-        prepared = _Trial(trial, wave, build, bound, memory)
+        prepared = _Trial(trial, wave, build, bound, memory, hurried)
         if self._target.work_of(trial.case)[1] <= WHOLE_WORK and starts_few(bound):
             return self._sample(prepared, self._every_block(prepared), profile=True)
         if len(bound.launches) == 1:
@@ -162,6 +178,8 @@ class SampledRunner:
             samples=[BlockSample(count) for _ in bound.launches],
             conditions=run_conditions(prepared.trial.seed, prepared.wave, reverse=False),
             profile=True,
+            cpu_seconds=SAMPLE_SECONDS,
+            hurried=prepared.hurried,
         )
         findings = [*counted.findings, *input_findings(counted)]
         if findings:
@@ -179,7 +197,9 @@ class SampledRunner:
         """Judge a smaller case of the same shape, executed whole; the record says which."""
         trial = prepared.trial
         smaller = reduced(self._target, trial)
-        record = self._whole.run(prepared.build, smaller, prepared.wave, reverse=False)
+        record = self._whole.run(
+            prepared.build, smaller, prepared.wave, reverse=False, hurried=prepared.hurried
+        )
         if trial.origin == "timed":
             record = record.model_copy(update={"stands_for": trial.case.name})
         return SampledRun(trial, _at_size(record, smaller.case), profiles)
@@ -198,7 +218,8 @@ class SampledRunner:
             samples=samples,
             conditions=run_conditions(prepared.trial.seed, prepared.wave, reverse=False),
             profile=profile,
-            wall_seconds=60,
+            cpu_seconds=SAMPLE_SECONDS,
+            hurried=prepared.hurried,
         )
         findings = [*run.findings, *input_findings(run)]
         if findings:

@@ -11,6 +11,7 @@ from rocm_pipeline.lab.evidence import CompileRecord, KernelResources, Status
 from rocm_pipeline.lab.instruction_mix import instruction_mix
 from rocm_pipeline.lab.kernel_resources import registers_over_a_step, resources_of
 from rocm_pipeline.lab.toolchain import Toolchain
+from rocm_pipeline.lab.wave_assumptions import WaveAssumption, wave_assumptions
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.launch_plan import BoundLaunch, LaunchPlanError
 from rocm_pipeline.targets.subject import Subject
@@ -39,13 +40,19 @@ def check(
     """
     records: list[CompileRecord] = []
     builds: dict[str, DeviceBuild] = {}
+    assumed = wave_assumptions(candidate.source)
     for build in toolchain.compile_each(candidate.source, target.architectures):
-        records.append(_record(candidate, target, build))
+        records.append(_record(candidate, target, build, assumed))
         builds[build.architecture] = build
     return tuple(records), builds
 
 
-def _record(candidate: Candidate, target: Subject, build: DeviceBuild) -> CompileRecord:
+def _record(
+    candidate: Candidate,
+    target: Subject,
+    build: DeviceBuild,
+    assumed: tuple[WaveAssumption, ...],
+) -> CompileRecord:
     if build.status is not Status.PASSED:
         return _failed(build, build.status, [build.message])
     facts = architecture(build.architecture)
@@ -68,6 +75,7 @@ def _record(candidate: Candidate, target: Subject, build: DeviceBuild) -> Compil
     notes = [
         build.message,
         *(note for kernel in kernels for note in _notes(kernel, content, facts)),
+        *(each.note(facts.name, facts.wave) for each in assumed if each.lanes != facts.wave),
     ]
     return CompileRecord(
         architecture=build.architecture,
@@ -75,6 +83,7 @@ def _record(candidate: Candidate, target: Subject, build: DeviceBuild) -> Compil
         message="\n".join(filter(None, notes)),
         kernels=kernels,
         object_sha256=build.object_sha256,
+        code_sha256=content.code_sha256 or None,
     )
 
 

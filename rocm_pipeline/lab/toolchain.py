@@ -23,6 +23,7 @@ from pathlib import Path
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.build_cache import BuildCache
+from rocm_pipeline.lab.compiler_crash import crash_words
 from rocm_pipeline.lab.device_build import DeviceBuild
 from rocm_pipeline.lab.diagnostics import Diagnosis
 from rocm_pipeline.lab.evidence import Status
@@ -168,26 +169,25 @@ class Toolchain:
                 "SOURCE_HASH": linker_option(hash_of(source)),
             }
             done = self._run(_SCRIPT, box, variables)
-            failure = self._failure(done, architecture)
+            failure = self._failure(done, source, architecture)
             if failure is not None:
                 return failure, not done.timed_out and done.returncode > 0
             return _read_build(box, source, architecture, _readable(done.stderr))
 
-    def _failure(self, done: Completed, architecture: str) -> DeviceBuild | None:
+    def _failure(self, done: Completed, source: str, architecture: str) -> DeviceBuild | None:
         if done.timed_out:
             message = f"the compiler did not end within {_LIMITS.wall_seconds:g} s"
             return DeviceBuild(architecture, Status.TIMEOUT, message)
         if done.returncode in (126, 127):
             raise _does_not_run(self._compiler, done)
-        message = _readable(done.stderr)
-        if done.returncode < 0:
-            killed = f"the compiler was killed by signal {-done.returncode}\n{message}".strip()
-            return DeviceBuild(architecture, Status.COMPILE_ERROR, killed)
-        if done.returncode > 0:
-            message = message or f"the compiler ended with status {done.returncode}, saying nothing"
-            diagnosis = Diagnosis(message)
-            return DeviceBuild(architecture, diagnosis.status, diagnosis.explained)
-        return None
+        if done.returncode == 0:
+            return None
+        crash = crash_words(done.returncode, done.stderr, source, architecture)
+        if crash is not None:
+            return DeviceBuild(architecture, Status.COMPILE_ERROR, _readable(crash))
+        status = f"the compiler ended with status {done.returncode}, saying nothing"
+        diagnosis = Diagnosis(_readable(done.stderr) or status)
+        return DeviceBuild(architecture, diagnosis.status, diagnosis.explained)
 
     def _header(self, architecture: str) -> bytes:
         """The precompiled header, made once for a cache; empty when it cannot be made."""

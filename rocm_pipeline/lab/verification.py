@@ -1,23 +1,32 @@
 """Stand-alone verification: one verdict about a kernel that somebody has, by the whole harness."""
 
 import re
+import secrets
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.lab.boundary_cases import boundary_trials
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.case_files import read_case_files
+from rocm_pipeline.lab.case_answers import Question
+from rocm_pipeline.lab.case_files import KERNEL, read_case_files
 from rocm_pipeline.lab.case_subject import CaseSubject, open_subject
-from rocm_pipeline.lab.cases import draw_inputs
+from rocm_pipeline.lab.cases import (
+    held_out_trials,
+    large_trials,
+    public_trials,
+    repeat_trial,
+)
 from rocm_pipeline.lab.controls import ControlPassedError
 from rocm_pipeline.lab.evidence import CaseRecord, Evidence, Finding, Status, Tier
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import missing_kernels
-from rocm_pipeline.lab.reference import Reference
+from rocm_pipeline.lab.same_code import beside
 from rocm_pipeline.lab.sandbox import Sandbox
+from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.subject import ARCHITECTURES, WAVES, Wave
 
 SCHEMA = 1
@@ -98,10 +107,12 @@ def verify(
             where=str(files.kernel),
             fix='Declare it extern "C" __global__, or mend `launches` in launch.json.',
         )
-    _require_answers(subject)
+    seed = secrets.randbits(62) if seed is None else seed
+    _require_answers(subject, files.source, seed)
     candidate = Candidate(target=subject.name, source=files.source, launch_plan=files.launch_plan)
     try:
-        evidence = Harness(sandbox, cache).judge(candidate, subject, seed=seed)
+        harness = Harness(sandbox, cache)
+        evidence = harness.judge(candidate, subject, seed=seed)
     except ControlPassedError as error:
         raise UserError(
             f"{error.what}, so that a pass of a kernel would say nothing",
@@ -109,14 +120,44 @@ def verify(
             fix="Change `symbols` or make_inputs so that the right answer differs from it, or "
             "give a smaller `tolerance`.",
         ) from error
-    return _verdict(evidence, subject, files.kernel)
+    verdict = _verdict(evidence, subject, files.kernel)
+    if kernel is None:
+        return verdict
+    change = _change(folder, evidence, harness.toolchain)
+    return verdict.model_copy(update={"checks": (*verdict.checks, change)})
 
 
-def _require_answers(subject: CaseSubject) -> None:
-    """Let the reference answer each given case before anything is compiled."""
-    reference = Reference(subject)
-    for case in subject.public_cases:
-        reference.outputs(case, draw_inputs(subject, case, 0))
+def _change(folder: Path, evidence: Evidence, toolchain: Toolchain) -> Check:
+    """Say whether another kernel's machine code is that of the folder's own."""
+    try:
+        source = read_case_files(folder).source
+    except UserError:
+        status, detail = Status.NOT_RUN, f"there is no {KERNEL} beside which to see it"
+    else:
+        status, detail = beside(KERNEL, source, evidence.compiles, toolchain)
+    return Check(name="machine code", status=status, detail=detail)
+
+
+def _require_answers(subject: CaseSubject, source: str, seed: int) -> None:
+    """Let the reference answer all that the harness will ask, before anything is compiled.
+
+    The trials are those that the harness draws from the same seed; what it asks beside them is
+    asked when it comes.
+    """
+    small = [
+        *public_trials(subject, seed),
+        *held_out_trials(subject, seed),
+        *boundary_trials(subject, source, seed),
+        repeat_trial(subject, seed),
+    ]
+    subject.prepare(
+        [
+            *(Question(case, seed, lowered=True) for case in subject.public_cases),
+            *(Question(trial.case, trial.seed) for trial in small),
+        ]
+    )
+    large = large_trials(subject, seed)
+    subject.prepare([Question(trial.case, trial.seed) for trial in large])
 
 
 def _verdict(evidence: Evidence, subject: CaseSubject, kernel: Path) -> Verdict:
@@ -180,18 +221,24 @@ def _checks(evidence: Evidence, subject: CaseSubject) -> list[Check]:
             detail=f"rejected: {', '.join(rejected)}" if rejected else "",
         )
     )
-    return checks + [_cases(evidence, origin) for origin in _ORIGINS]
+    return checks + [_cases(evidence, subject, origin) for origin in _ORIGINS]
 
 
-def _cases(evidence: Evidence, origin: str) -> Check:
+def _cases(evidence: Evidence, subject: CaseSubject, origin: str) -> Check:
     records = [record for record in evidence.cases if record.origin == origin]
     failed = [record for record in records if record.status is not Status.PASSED]
+    left_out = "; ".join(subject.left_out) if origin == "large" else ""
     if not records:
-        return Check(name=f"{origin} cases", status=Status.NOT_RUN)
+        return Check(name=f"{origin} cases", status=Status.NOT_RUN, detail=left_out)
     worst = max((record.worst_ratio or 0.0 for record in records), default=0.0)
     passed = f"{len(records) - len(failed)} of {len(records)} executions passed"
+    smaller = [record for record in records if record.stands_for is not None]
+    if smaller:
+        instead = ", ".join(f"{each.case.name} for {each.stands_for}" for each in smaller)
+        passed += f"; at smaller sizes, which the emulator can do: {instead}"
+    detail = passed if failed else f"{passed}; largest error {worst:.0%} of the tolerance"
     return Check(
         name=f"{origin} cases",
         status=failed[0].status if failed else Status.PASSED,
-        detail=passed if failed else f"{passed}; largest error {worst:.0%} of the tolerance",
+        detail=f"{detail}; {left_out}" if left_out else detail,
     )

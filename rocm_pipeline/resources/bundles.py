@@ -25,7 +25,7 @@ from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.lab.harness import Harness
-from rocm_pipeline.lab.roofline import speedup
+from rocm_pipeline.lab.same_code import speedups_over
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.records.lineage import lineage
@@ -214,12 +214,9 @@ def _experiment(evidence: Evidence) -> tuple[str, str, str]:
 
 
 def _explains(baseline: Evidence, evidence: Evidence) -> bool:
-    before = {(e.architecture, e.case.name): e for e in baseline.estimates}
-    after = {(e.architecture, e.case.name): e for e in evidence.estimates}
-    return all(
-        (key := (s.architecture, s.case.name)) in before and speedup(before[key], after[key]) == s
-        for s in evidence.speedups
-    )
+    plan = evidence.identity.plan_sha256
+    explained = speedups_over(baseline, plan, evidence.compiles, evidence.estimates)
+    return all(each in explained for each in evidence.speedups)
 
 
 def _chain(records: Records, candidate_id: str) -> tuple[LineageLink, ...]:

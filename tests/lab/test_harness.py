@@ -38,13 +38,16 @@ def test_an_honest_kernel_reaches_t2_with_an_estimate_for_every_architecture(
     assert score(evidence) is None  # nothing to compare with
 
 
-def test_a_kernel_against_itself_is_estimated_at_one(
+def test_a_kernel_with_the_baselines_machine_code_claims_no_speed_up(
     harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
 ) -> None:
-    candidate = candidate_of(scale_source)
-    baseline = harness.judge(candidate, target)
-    again = harness.judge(candidate, target, baseline=baseline)
+    baseline = harness.judge(candidate_of(scale_source), target)
+    again = harness.judge(candidate_of(scale_source + "// faster\n"), target, baseline=baseline)
+    assert {(each.low, each.high) for each in again.speedups} == {(1.0, 1.0)}
+    assert len(again.speedups) == len(again.estimates)
     assert score(again) == pytest.approx(1.0)
+    for record in again.compiles:
+        assert record.message.endswith("so is the launch plan: no speed-up is claimed here")
 
 
 def test_two_verdicts_draw_different_held_out_cases(

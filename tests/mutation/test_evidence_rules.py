@@ -83,7 +83,11 @@ def test_the_whole_record_is_accepted_with_and_without_speed_ups() -> None:
         ([("cases.1.origin", "large")], "each timing case judged once on each wave size"),
         ([("cases.2.case.scale", 2.0)], "each timing case judged once on each wave size"),
         ([("cases.2.stands_for", "n=1")], "each timing case judged once on each wave size"),
-        ([("cases.0.stands_for", "n=1")], "only a timing case may be replaced"),
+        ([("cases.0.stands_for", "n=1")], "a public case may not be replaced"),
+        (
+            [("cases.0.origin", "held out"), ("cases.0.stands_for", "n=1")],
+            "1 of 1 executions at sizes of the harness's own did too much",
+        ),
         ([("estimates.0", ...)], "estimates of"),
         ([("estimates.0.case.scale", 2.0)], "estimates of"),
         ([("estimates.0.architecture", "gfx942")], "estimates of"),

@@ -96,5 +96,5 @@ class CpuDevice:
             outputs=[tensor.name for tensor in job.outputs],
             uninitialised=tuple(empty),
             watched=[t.name for t in job.tensors if t.role is Role.INPUT],
-            wall_seconds=wall_seconds,
+            cpu_seconds=wall_seconds,
         )

@@ -7,10 +7,15 @@ left in the folder it starts in. The file may do what it likes there: what it le
 import json
 import os
 import sys
+from typing import Any
 
 
 def main(job: str, packages: str) -> None:
-    """Run every request of `job`: `make_inputs` for a seed, or `reference` on arrays."""
+    """Run every request of `job`: `make_inputs` for a seed, or `reference` on arrays.
+
+    Each leaves its names or, in words, what went wrong; a request that fails does not keep the next
+    from being run.
+    """
     sys.path.append(packages)
     import numpy as np
 
@@ -21,7 +26,10 @@ def main(job: str, packages: str) -> None:
     with open(f"{job}/reference.py", encoding="utf-8") as file:
         # in the sandbox, where this program is
         exec(compile(file.read(), "reference.py", "exec"), namespace)  # noqa: S102
-    for number, request in enumerate(requests):
+    with open(f"{box}/loaded", "w", encoding="utf-8") as file:
+        file.write("yes")
+
+    def answer(number: int, request: dict[str, Any]) -> list[str]:
         call = namespace.get(request["function"])
         if not callable(call):
             raise NameError(f"it defines no function '{request['function']}'")
@@ -35,12 +43,20 @@ def main(job: str, packages: str) -> None:
             found = call(inputs, dict(request["values"]))
         if not isinstance(found, dict):
             raise TypeError(f"{request['function']} returns {type(found).__name__}, not a dict")
-        names = [str(name) for name in found]
         for name in request["outputs"]:
             if name in found:
                 np.save(f"{box}/{number}.{name}.npy", np.asarray(found[name]), allow_pickle=False)
-        with open(f"{box}/{number}.json", "w", encoding="utf-8") as file:
-            json.dump(names, file)
+        return [str(name) for name in found]
+
+    for number, request in enumerate(requests):
+        try:
+            said: dict[str, object] = {"names": answer(number, request)}
+        except Exception as error:
+            said = {"failed": f"{type(error).__name__}: {error}"[:1000]}
+        with open(f"{box}/{number}.partial", "w", encoding="utf-8") as file:
+            json.dump(said, file)
+        # whole or not there at all: where the process is killed, the rest is asked of another one
+        os.replace(f"{box}/{number}.partial", f"{box}/{number}.json")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rocm_pipeline.lab.verification import Verdict, verify
+from tests.kernels.suite import ROOT, SEED, SuiteKernel
 from tests.lab.verification.folders import HEAD, ROW_SUM, VECTOR_ADD, Folder, pointwise, write
 from tests.scale import only_long
 
@@ -106,6 +107,21 @@ def test_adding_a_long_row_in_half_precision_is_found(cache: Path, tmp_path: Pat
 @only_long
 def test_extra_sizes_obey_the_constraints(cache: Path, tmp_path: Path) -> None:
     assert _judged(EVEN, tmp_path / "even", cache, constraints=["n % 2 == 0"]).passed
+
+
+@only_long
+def test_a_chunk_too_many_at_multiples_of_the_chunk_is_found(cache: Path, tmp_path: Path) -> None:
+    kernel = SuiteKernel(ROOT / "gemm" / "split_k_two_step")
+    [bug] = [bug for bug in kernel.bugs if bug.becomes == "chunks = k / CHUNK + 1;"]
+    place = kernel.copied(tmp_path / "twin", bug=bug)
+    case = place / "case.json"
+    given = ',\n    {"m": 5, "n": 7, "k": 48}'
+    text = case.read_text(encoding="utf-8")
+    assert given in text
+    case.write_text(text.replace(given, ""), encoding="utf-8")
+    verdict = verify(place, cache, architectures=("gfx942",), seed=SEED)
+    assert verdict.status.value == "OUT_OF_BOUNDS"
+    assert verdict.origin == "held out"
 
 
 def test_one_wave_size_alone_is_run_when_asked_for(cache: Path, tmp_path: Path) -> None:
