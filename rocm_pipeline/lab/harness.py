@@ -12,18 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
-from rocm_pipeline.lab.boundary_cases import boundary_trials
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.cases import (
-    Trial,
-    agent_trials,
-    fits,
-    held_out_trials,
-    large_trials,
-    public_trials,
-    repeat_trial,
-    timed_trials,
-)
 from rocm_pipeline.lab.controls import require_controls, required_controls, run_controls
 from rocm_pipeline.lab.diagnostics import Diagnosis
 from rocm_pipeline.lab.emulator import BuildFailed, Emulator, EmulatorBuild
@@ -45,18 +34,23 @@ from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import check_source
 from rocm_pipeline.lab.prediction import PredictionFailedError, predict
 from rocm_pipeline.lab.reference import Reference
+from rocm_pipeline.lab.runs import (
+    SampleRun,
+    WholeRun,
+    sample_runs,
+    settled,
+    settled_sample,
+    split_large_trials,
+    whole_runs,
+)
 from rocm_pipeline.lab.same_code import noted, speedups_over
-from rocm_pipeline.lab.sampled import SampledRun, SampledRunner, starts_few
+from rocm_pipeline.lab.sampled import SampledRun, SampledRunner
 from rocm_pipeline.lab.sandbox import Sandbox
-from rocm_pipeline.lab.slow_cases import Speed, judge_at_its_size, judge_smaller, speed_of
+from rocm_pipeline.lab.slow_cases import Speed, speed_of
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
-from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.subject import Case, Subject, Wave
 from rocm_pipeline.versions import package_sha256
-
-MOST_WHOLE_OPERATIONS = 64_000_000
-"""Operations of a given case up to which it is executed whole, a few seconds' worth."""
 
 
 def harness_sha256() -> str:
@@ -170,9 +164,9 @@ class Harness:
     ) -> Evidence:
         controls = run_controls(target, Reference(target), seed)
         require_controls(target, controls)
-        large = _large_trials(target, candidate.launch_plan, seed)
-        whole = _whole_runs(candidate, target, agent_cases, large, seed)
-        samples = _sampled_runs(target, large, seed)
+        large = split_large_trials(target, candidate.launch_plan, seed)
+        whole = whole_runs(candidate, target, agent_cases, large, seed)
+        samples = sample_runs(target, large, seed)
         scope = Scope(
             seed=seed,
             architectures=target.architectures,
@@ -221,8 +215,8 @@ class Harness:
         candidate: Candidate,
         target: Subject,
         builds: Mapping[Wave, EmulatorBuild],
-        whole: Sequence["_WholeRun"],
-        samples: Sequence["_SampleRuns"],
+        whole: Sequence["WholeRun"],
+        samples: Sequence["SampleRun"],
     ) -> tuple[list[CaseRecord], list[SampledRun]]:
         """Execute everything in one pool; samples may be missing where a whole run went wrong.
 
@@ -234,12 +228,12 @@ class Harness:
         sampler = SampledRunner(target, candidate.launch_plan, self.emulator)
         wrong, stuck = Event(), Event()
 
-        def execute(run: _WholeRun) -> Sequence[CaseRecord]:
+        def execute(run: WholeRun) -> Sequence[CaseRecord]:
             if stuck.is_set():
                 return []
             records = run.execute(runner, builds)
             if speed_of(records) is not Speed.ENDED:
-                records = _settled(target, run, records, runner, sampler, builds)
+                records = settled(target, run, records, runner, sampler, builds)
             if any(record.findings for record in records):
                 wrong.set()
             # each of the others would take as long, and say the same
@@ -247,11 +241,11 @@ class Harness:
                 stuck.set()
             return records
 
-        def sample(run: _SampleRuns) -> Sequence[SampledRun]:
+        def sample(run: SampleRun) -> Sequence[SampledRun]:
             if wrong.is_set():
                 return []
             found = sampler.run(builds, run.trial, run.waves)
-            return [_settled_sample(target, each, sampler, builds) for each in found]
+            return [settled_sample(target, each, sampler, builds) for each in found]
 
         with ThreadPoolExecutor(self._workers) as pool:
             public = [pool.submit(execute, run) for run in whole if run.trial.origin == "public"]
@@ -265,160 +259,6 @@ class Harness:
             [record for done in in_order for record in done.result()],
             [run for done in sampled for run in done.result()],
         )
-
-
-@dataclass(frozen=True)
-class _WholeRun:
-    """A trial to execute whole."""
-
-    trial: Trial
-    wave: Wave
-    reverse: bool = False
-    twice: bool = False
-
-    @property
-    def executions(self) -> int:
-        return 2 if self.twice else 1
-
-    def execute(
-        self,
-        runner: CaseRunner,
-        builds: Mapping[Wave, EmulatorBuild],
-        *,
-        hurried: bool = False,
-    ) -> Sequence[CaseRecord]:
-        build = builds[self.wave]
-        if self.twice:
-            return runner.run_twice(build, self.trial, self.wave, hurried=hurried)
-        return [runner.run(build, self.trial, self.wave, self.reverse, hurried=hurried)]
-
-
-@dataclass(frozen=True)
-class _SampleRuns:
-    """A trial of which only some blocks are executed."""
-
-    trial: Trial
-    waves: tuple[Wave, ...]
-
-    @property
-    def executions(self) -> int:
-        return len(self.waves)
-
-
-def _settled(
-    target: Subject,
-    run: _WholeRun,
-    late: Sequence[CaseRecord],
-    runner: CaseRunner,
-    sampler: SampledRunner,
-    builds: Mapping[Wave, EmulatorBuild],
-) -> Sequence[CaseRecord]:
-    """Judge a run that reached its deadline by smaller sizes, and by some blocks at its own."""
-
-    def execute(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
-        return replace(run, trial=trial).execute(runner, builds, hurried=hurried)
-
-    if run.trial.origin == "public":
-        return judge_at_its_size(target, run.trial, late, execute)
-    records = judge_smaller(target, run.trial, late, execute)
-    # where work-items ended, blocks do: some are judged at the size that is too much for all
-    if speed_of(records) is Speed.ENDED and speed_of(late) is Speed.ADVANCES:
-        for sampled in sampler.run(builds, run.trial, (run.wave,)):
-            if sampled.record.findings and speed_of([sampled.record]) is Speed.ENDED:
-                return [sampled.record]
-    return records
-
-
-def _settled_sample(
-    target: Subject,
-    sampled: SampledRun,
-    sampler: SampledRunner,
-    builds: Mapping[Wave, EmulatorBuild],
-) -> SampledRun:
-    """Judge a sample that reached its deadline by smaller sizes; a timed one must end itself."""
-    late, trial = sampled.record, sampled.trial
-    if speed_of([late]) is Speed.ENDED:
-        return sampled
-
-    def execute(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
-        return [run.record for run in sampler.run(builds, trial, (late.wave,), hurried=hurried)]
-
-    judge = judge_smaller if trial.origin == "large" else judge_at_its_size
-    [record] = judge(target, trial, [late], execute)
-    return replace(sampled, record=record)
-
-
-@dataclass(frozen=True)
-class _LargeTrials:
-    """Large trials by how they are executed."""
-
-    whole: tuple[Trial, ...]
-    sampled: tuple[Trial, ...]
-
-
-def _large_trials(target: Subject, plan: LaunchPlan, seed: int) -> _LargeTrials:
-    trials = large_trials(target, seed)
-    small = [fits(target, t.case) and _starts_few(target, plan, t.case) for t in trials]
-    return _LargeTrials(
-        tuple(trial for trial, is_small in zip(trials, small, strict=True) if is_small),
-        tuple(trial for trial, is_small in zip(trials, small, strict=True) if not is_small),
-    )
-
-
-def _heavy(target: Subject, case: Case) -> bool:
-    """Whether a case that its author gave does too much for the emulator to execute it whole."""
-    return target.work_of(case)[1] > MOST_WHOLE_OPERATIONS
-
-
-def _starts_few(target: Subject, plan: LaunchPlan, case: Case) -> bool:
-    """Whether a case starts few work-items; a plan without meaning is found by running it."""
-    try:
-        return starts_few(target.bind(plan, case, max(target.waves)))
-    except (LaunchPlanError, ValueError):
-        return True
-
-
-def _whole_runs(
-    candidate: Candidate,
-    target: Subject,
-    agent_cases: Sequence[Case],
-    large: _LargeTrials,
-    seed: int,
-) -> list[_WholeRun]:
-    """Public cases on both wave sizes, the others in turn; half of all in reverse lane order."""
-    waves = target.waves
-    public = [
-        _WholeRun(trial, wave, reverse=wave == 64)
-        for trial in public_trials(target, seed)
-        if not _heavy(target, trial.case)
-        for wave in target.waves
-    ]
-    others = [
-        *held_out_trials(target, seed),
-        *boundary_trials(target, candidate.source, seed),
-        *agent_trials(agent_cases, seed + 1000),
-        *large.whole,
-    ]
-    in_turn = [
-        _WholeRun(trial, waves[i % len(waves)], reverse=i // 2 % 2 == 1)
-        for i, trial in enumerate(others)
-    ]
-    repeated = repeat_trial(target, seed)
-    return [*public, *in_turn, _WholeRun(repeated, waves[repeated.seed % len(waves)], twice=True)]
-
-
-def _sampled_runs(target: Subject, large: _LargeTrials, seed: int) -> list[_SampleRuns]:
-    """Timing cases on both wave sizes, as the estimates need; other large ones on one of them."""
-    waves = target.waves
-    return [
-        *(_SampleRuns(trial, waves) for trial in timed_trials(target, seed)),
-        *(
-            _SampleRuns(trial, waves)
-            for trial in public_trials(target, seed)
-            if _heavy(target, trial.case)
-        ),
-        *(_SampleRuns(trial, (waves[trial.seed % len(waves)],)) for trial in large.sampled),
-    ]
 
 
 def _compile_finding(record: CompileRecord) -> Finding:

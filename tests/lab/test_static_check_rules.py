@@ -44,11 +44,12 @@ UNKNOWN_STACK = "a stack of unknown size (recursion or a call through a pointer)
 class _Made(Toolchain):
     """A toolchain whose builds are made up."""
 
-    def __init__(self, builds: dict[str, DeviceBuild]) -> None:
+    def __init__(self, source: str, builds: dict[str, DeviceBuild]) -> None:
+        self.source = source
         self.builds = builds
 
     def compile(self, source: str, architecture: str) -> DeviceBuild:
-        assert source == SCALE_SOURCE
+        assert source == self.source
         return self.builds[architecture]
 
 
@@ -67,7 +68,9 @@ def built(
 
 def judged(candidate: Candidate, target: Target, build: DeviceBuild) -> CompileRecord:
     alone = target.model_copy(update={"architectures": (build.architecture,)})
-    (record,), builds = check(candidate, alone, _Made({build.architecture: build}))
+    (record,), builds = check(
+        candidate, alone, _Made(candidate.source, {build.architecture: build})
+    )
     assert builds == {build.architecture: build}
     assert record.architecture == build.architecture
     return record
@@ -103,7 +106,7 @@ def test_each_architecture_has_its_record_and_its_build_in_order(
     failed = DeviceBuild("gfx1100", Status.TIMEOUT, "too long")
     fine = built()
     two = target.model_copy(update={"architectures": ("gfx1100", "gfx942")})
-    made = _Made({"gfx942": fine, "gfx1100": failed})
+    made = _Made(SCALE_SOURCE, {"gfx942": fine, "gfx1100": failed})
     records, builds = check(candidate_of(SCALE_SOURCE), two, made)
     assert [(r.architecture, r.status, r.message) for r in records] == [
         ("gfx1100", Status.TIMEOUT, "too long"),
@@ -258,6 +261,13 @@ def test_assembly_of_the_source_is_a_violation(target: Target, candidate_of: Mak
                 "8 bytes of scratch memory per work-item",
             ],
         ),
+        (
+            {"vgprs": 98, "agprs": 0},
+            [
+                "98 vector registers cost an occupancy step on gfx942; "
+                "with 96 or fewer a SIMD holds one more wave"
+            ],
+        ),
     ],
 )
 def test_what_is_worth_a_note_is_noted_for_each_kernel(
@@ -267,6 +277,26 @@ def test_what_is_worth_a_note_is_noted_for_each_kernel(
     record = judged(candidate_of(SCALE_SOURCE), target, build)
     assert record.status is Status.PASSED
     assert record.message.splitlines() == ["a warning", *(f"scale_f32: {note}" for note in notes)]
+
+
+@pytest.mark.parametrize(("mask", "noted"), [(31, True), (63, False)])
+def test_lanes_of_the_other_wave_size_are_noted(
+    target: Target, candidate_of: MakeCandidate, mask: int, noted: bool
+) -> None:
+    lane = f"__device__ float f(float v) {{ return __shfl_xor(v, 16) + (threadIdx.x & {mask}); }}"
+    source = f"{SCALE_SOURCE}\n{lane}\n"
+    notes = judged(candidate_of(source), target, built(source=source)).message
+    assert ("takes a wave to have 32 lanes; those of gfx942 have 64" in notes) == noted
+    assert bool(notes) == noted
+
+
+@pytest.mark.parametrize(("read", "recorded"), [("abc", "abc"), ("", None)])
+def test_the_hash_of_the_machine_code_is_recorded_where_there_is_one(
+    target: Target, candidate_of: MakeCandidate, read: str, recorded: str | None
+) -> None:
+    build = built()
+    vars(build)["content"] = replace(build.content, code_sha256=read)
+    assert judged(candidate_of(SCALE_SOURCE), target, build).code_sha256 == recorded
 
 
 def test_a_launch_of_the_timing_cases_tells_the_resources(

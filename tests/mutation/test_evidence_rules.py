@@ -19,6 +19,7 @@ from rocm_pipeline.lab.evidence import (
     Speedup,
     Status,
     Tier,
+    too_few_at_their_size,
 )
 from tests.fakes.values import a_candidate, a_passing_evidence, a_target
 
@@ -182,6 +183,8 @@ def test_a_build_has_kernels_and_an_object_or_a_reason() -> None:
     refused(CompileRecord, failed, "TIMEOUT needs a message")
     told = changed(failed, ("message", "too long"))
     CompileRecord.model_validate(told)
+    CompileRecord.model_validate(changed(build, ("code_sha256", "0")))
+    refused(CompileRecord, changed(told, ("code_sha256", "0")), "TIMEOUT has no machine code")
     refused(CompileRecord, changed(told, ("kernels", build["kernels"])), "exactly when")
     refused(CompileRecord, changed(told, ("object_sha256", "0")), "exactly when")
 
@@ -237,3 +240,19 @@ def test_records_cannot_be_changed() -> None:
 
 def test_tiers_have_their_order_and_names() -> None:
     assert [(tier.label, int(tier)) for tier in Tier] == [(f"T{n}", n) for n in range(6)]
+
+
+@pytest.mark.parametrize("origin", ["held out", "agent", "repeat"])
+def test_half_of_what_was_drawn_may_be_replaced_and_no_more(origin: str) -> None:
+    case = CaseRecord.model_validate(changed(WHOLE["cases"][0], ("origin", origin)))
+    replaced = case.model_copy(update={"stands_for": "n=1"})
+    assert too_few_at_their_size([case, replaced]) is None
+    assert too_few_at_their_size([case, case, case, replaced, replaced, replaced]) is None
+    told = too_few_at_their_size([case, replaced, replaced])
+    assert told is not None
+    assert told.startswith("2 of 3 executions")
+
+
+def test_large_and_timed_cases_may_all_be_replaced() -> None:
+    case = CaseRecord.model_validate(changed(WHOLE["cases"][0], ("origin", "large")))
+    assert too_few_at_their_size([case.model_copy(update={"stands_for": "n=1"})]) is None

@@ -199,6 +199,11 @@ def test_python_is_told_what_is_wanted(check: Messages, text: str) -> None:
     assert check(f"int {text.split()[0]};\n{KERNEL}") == []
 
 
+@pytest.mark.parametrize("word", ["import", "from", "def"])
+def test_a_name_that_is_a_word_of_python_may_begin_a_line(check: Messages, word: str) -> None:
+    assert check(f"inline void f(int {word}) {{\n{word} = 1;\n}}\n{KERNEL}") == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
