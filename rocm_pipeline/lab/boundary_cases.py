@@ -11,7 +11,7 @@ from rocm_pipeline.lab.cases import AWKWARD, Trial, variants
 from rocm_pipeline.lab.source_tokens import Token, tokens
 from rocm_pipeline.targets.subject import Case, Subject
 
-MOST_CASES = 6
+MOST_CASES = 4
 SMALLEST, LARGEST = 2, 1024
 """Of the numbers that may be the size of a tile: up to the work-items of a block."""
 _SHARE = 8
