@@ -235,6 +235,6 @@ CHEATS = (
         "## may only build a kernel name", "long", "#define J(b) long##b\n#define f32 _f32",
         "((J() double)1 + 0x1p-60 != 1)",
     ),
-    *(_asked(macro) for macro in ("NULL", "EOF", "assert", "RAND_MAX", "HIP_VERSION", "linux")),
+    *(_asked(macro) for macro in ("NULL", "EOF", "NDEBUG", "RAND_MAX", "HIP_VERSION", "linux")),
     *(_alias(word) for word in sorted(ATTRIBUTES)),
 )  # fmt: skip
