@@ -17,7 +17,7 @@ doctor: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline doctor
 
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 check: $(VENV)/.installed-check
 	@$(BIN)/ruff format --check .

@@ -63,12 +63,14 @@ def main() -> None:
 def run(targets: TargetArguments = None, home: HomeOption = None) -> None:
     """Do the main job: plan, write, verify, integrate, document and review kernels."""
     from rocm_pipeline.automation.forking import start_server
+    from rocm_pipeline.preflight import require_settings
 
     withhold_secrets(KEY_VARIABLE)
     place = home_of(home)
     names = tuple(dict.fromkeys(targets or library.builtin_names()))
     for name in names:
         library.load(name, place.targets)  # a mistake is told before anything is started
+    require_settings(place)
     start_server(place)
     take_key()  # the server has it; nothing that this command starts itself needs it
     with WithoutCollector():

@@ -15,12 +15,9 @@ from rocm_pipeline.automation.events import StageEvent, StageState
 from rocm_pipeline.automation.full_disk import full_disk_in_plain_words
 from rocm_pipeline.automation.running import RunSummary, run_targets
 from rocm_pipeline.errors import UserError
-from rocm_pipeline.fleet.hosts import find_config
-from rocm_pipeline.fleet.service import require_models
 from rocm_pipeline.home import Home
 from rocm_pipeline.lab.controls import require_sound
 from rocm_pipeline.lab.sandbox import Sandbox
-from rocm_pipeline.planning.claude.settings import read_settings
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, Summary, read_summaries
@@ -53,7 +50,7 @@ def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
     """Bring `names` up to date, show progress and the result; True when all were accepted."""
     started = time.monotonic()
     sources = HomeSources(home)
-    _preflight(home, sources, names)
+    _require_judges(sources, names)
     home.create()
     with _only_one(home), full_disk_in_plain_words(home):
         before = _spent(home, names)
@@ -97,15 +94,11 @@ def _spent(home: Home, names: Sequence[str]) -> dict[str, _Spent]:
     }
 
 
-def _preflight(home: Home, sources: HomeSources, names: Sequence[str]) -> None:
+def _require_judges(sources: HomeSources, names: Sequence[str]) -> None:
     """Refuse what would fail later anyway, before anything is made."""
     for name in names:
         require_sound(sources.target(name))
     Sandbox.detect()
-    read_settings(home.path)
-    config = find_config(home.path)
-    if config is not None:
-        require_models(config)
 
 
 @contextmanager

@@ -137,6 +137,7 @@ def test_a_full_disk_ends_everything_with_one_line(command: Command) -> None:
         assert summary.succeeded
 
 
+@only_long
 def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Command) -> None:
     command.run()
     command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
@@ -197,6 +198,7 @@ def test_a_gate_that_does_not_pass_is_a_reason_and_no_traceback(command: Command
     assert (remark.stage, remark.is_error) == ("kernel_candidates", True)
 
 
+@only_long
 def test_a_gate_is_told_of_once(command: Command) -> None:
     command.pipeline.workshop.kernels_pass = False
     command.run()
@@ -260,6 +262,7 @@ def test_a_stage_that_raises_leaves_its_own_words(command: Command) -> None:
     assert "kernel_candidates" not in resumed.made, "what was made before stands"
 
 
+@only_long
 def test_progress_is_told_as_it_happens(command: Command) -> None:
     command.run()
     states = [(event.stage, event.state) for event in command.events]

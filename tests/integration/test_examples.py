@@ -16,6 +16,7 @@ from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.spec import Target
+from tests.scale import only_long
 
 from .conftest import LibrariesOf, builtin, changed, package_of
 
@@ -97,6 +98,7 @@ def test_the_example_that_the_embedded_agent_writes_runs(
     assert [block.line for block in found.passed] == [3]
 
 
+@only_long
 @pytest.mark.torch
 def test_of_several_examples_each_ends_for_its_own_reason(run_all: RunAll) -> None:
     good, wrong, unused_operator, printing, endless, doubled, late, mistaken = run_all(

@@ -12,6 +12,7 @@ from rocm_pipeline.lab.emulator import TorchLibrary
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.targets.spec import Target
+from tests.scale import only_long
 
 from .conftest import LibrariesOf, builtin, changed, honest_operator, package_of
 
@@ -61,7 +62,14 @@ def found(evidence: OperatorEvidence, check: Check) -> tuple[Status, str]:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["row_softmax", "flash_attention", "vae_decoder_block"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "row_softmax",
+        pytest.param("flash_attention", marks=only_long),
+        pytest.param("vae_decoder_block", marks=only_long),
+    ],
+)
 def test_an_honest_operator_passes_every_check(
     name: str, libraries_of: LibrariesOf, sandbox: Sandbox
 ) -> None:
@@ -271,6 +279,7 @@ def test_a_checker_that_was_tampered_with_is_noticed(verify_bad: VerifyBad) -> N
     assert found(evidence, Check.BACKWARD)[0] is Status.WRONG_VALUE
 
 
+@only_long
 @pytest.mark.torch
 def test_a_target_without_a_backward_leaves_its_checks_unsupported(
     softmax: Target, libraries_of: LibrariesOf, sandbox: Sandbox

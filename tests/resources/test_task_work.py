@@ -16,6 +16,7 @@ from rocm_pipeline.planning.plan import Role, Work
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.resources.task_work import open_work
+from tests.scale import only_long
 
 PAGE = Path(__file__).parents[2] / "docs" / "coordinator.md"
 
@@ -33,6 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield Home.from_environment()
 
 
+@only_long
 def test_the_example_of_the_page_runs(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     exec(code, {})  # noqa: S102 - it is our own page
