@@ -85,6 +85,10 @@ class CaseSubject(Subject):
         return {tensor.dtype: tolerance for tensor in self.tensors_for(case)}
 
     @property
+    def may_run_smaller(self) -> bool:
+        return True
+
+    @property
     def may_be_trivial(self) -> bool:
         return True
 

@@ -81,7 +81,7 @@ def settled(
     def execute(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
         return replace(run, trial=trial).execute(runner, builds, hurried=hurried)
 
-    if run.trial.origin == "public":
+    if run.trial.origin == "public" or not target.may_run_smaller:
         return judge_at_its_size(target, run.trial, late, execute)
     records = judge_smaller(target, run.trial, late, execute)
     # where work-items ended, blocks do: some are judged at the size that is too much for all
@@ -106,7 +106,8 @@ def settled_sample(
     def execute(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
         return [run.record for run in sampler.run(builds, trial, (late.wave,), hurried=hurried)]
 
-    judge = judge_smaller if trial.origin == "large" else judge_at_its_size
+    replaceable = trial.origin == "large" and target.may_run_smaller
+    judge = judge_smaller if replaceable else judge_at_its_size
     [record] = judge(target, trial, [late], execute)
     return replace(sampled, record=record)
 

@@ -7,7 +7,7 @@ what ends in an eighth of the deadline at one size and not within all of it at t
 Otherwise the largest size that ended is judged in place of the one that did not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 
@@ -49,7 +49,7 @@ def smaller_sizes(target: Subject, case: Case) -> list[Case]:
     Empty where only the given sizes may be run.
     """
     found: list[Case] = []
-    while not target.only_given_sizes and (half := _halved(target, case)) is not None:
+    while not target.only_given_sizes and (half := next(_halves(target, case), None)) is not None:
         found.append(half)
         case = half
     return found[::-1]
@@ -103,7 +103,10 @@ def _climb(
 def judge_at_its_size(
     target: Subject, trial: Trial, late: Sequence[CaseRecord], execute: Execute
 ) -> Sequence[CaseRecord]:
-    """Return `late` as it is where it hangs, else INCONCLUSIVE: nothing smaller stands for it."""
+    """Return `late` as it is where it hangs, else INCONCLUSIVE: nothing smaller stands for it.
+
+    One that is wrong at a smaller size is not excused as slow either.
+    """
     if speed_of(late) is Speed.ADVANCES:
         return late
     smaller = judge_smaller(target, trial, late, execute)
@@ -128,10 +131,7 @@ def _undecided(records: Sequence[CaseRecord]) -> list[CaseRecord]:
 def _too_much(finding: Finding) -> Finding:
     if finding.status is Status.INCONCLUSIVE:
         return finding
-    message = (
-        "the kernels do too much at this size for the emulator, though not at smaller ones: "
-        + finding.message
-    )
+    message = f"the kernels do too much at this size for the emulator: {finding.message}"
     return finding.model_copy(update={"status": Status.INCONCLUSIVE, "message": message})
 
 
@@ -139,13 +139,14 @@ def _standing_for(trial: Trial, records: Sequence[CaseRecord]) -> list[CaseRecor
     return [record.model_copy(update={"stands_for": trial.case.name}) for record in records]
 
 
-def _halved(target: Subject, case: Case) -> Case | None:
+def _halves(target: Subject, case: Case) -> Iterator[Case]:
+    """Yield `case` with one symbol halved, the largest first, where the target allows it."""
     ranged = [name for name, symbol in target.symbols.items() if symbol.choices is None]
     for name in sorted(ranged, key=case.symbols.__getitem__, reverse=True):
-        drawn = {**case.symbols, name: case.symbols[name] // 2}
+        # rounded up: from 3 to 1 would be more than a halving
+        drawn = {**case.symbols, name: (case.symbols[name] + 1) // 2}
         half = case.model_copy(update={"symbols": target.settled(drawn)})
         allowed = all(target.symbols[other].allows(size) for other, size in half.symbols.items())
         is_smaller = sum(half.symbols.values()) < sum(case.symbols.values())
-        if case.symbols[name] > 1 and is_smaller and allowed and target.admits(half):
-            return half
-    return None
+        if is_smaller and allowed and target.admits(half):
+            yield half

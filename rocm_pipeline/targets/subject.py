@@ -217,6 +217,15 @@ class Subject(_Frozen):
         return False
 
     @property
+    def may_run_smaller(self) -> bool:
+        """Whether a size of the harness's own may be replaced where a kernel is too slow for it.
+
+        A kernel decides itself where it is slow. Who verifies a kernel of their own is told what
+        was replaced; what an agent wrote could hide so from the sizes that it cannot know.
+        """
+        return False
+
+    @property
     def may_be_trivial(self) -> bool:
         """Whether the task itself may be what a trivial kernel does: a copy, a fill."""
         return False

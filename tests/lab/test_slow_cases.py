@@ -1,6 +1,7 @@
 """Too slow for a CPU, or hung: told apart by smaller sizes, whatever a kernel's work grows like."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 import pytest
 
@@ -15,7 +16,8 @@ from rocm_pipeline.lab.slow_cases import (
     smaller_sizes,
     speed_of,
 )
-from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.targets.spec import Symbol, Target
+from rocm_pipeline.targets.subject import Case
 
 Work = Callable[[int], float]
 """Deadlines that a kernel needs at a size."""
@@ -60,6 +62,27 @@ def _never(n: int) -> float:
     return NEVER
 
 
+def _twice_the_time(n: int) -> float:
+    return 2 * n / SIZE
+
+
+def _cubic(n: int) -> float:
+    return 40 * (n / SIZE) ** 3
+
+
+def _up_to(threshold: int) -> Work:
+    """As a loop that ends at once up to this size, and beyond it never."""
+    return lambda n: NEVER if n > threshold else n / 1e7
+
+
+def _nothing(trial: Trial, hurried: bool) -> NoReturn:
+    raise AssertionError(f"{trial.case.name} was executed, hurried: {hurried}")
+
+
+def _halved_sizes(target: Target, n: int) -> list[int]:
+    return [case.symbols["n"] for case in smaller_sizes(target, _trial(target, n).case)]
+
+
 def _judged(target: Target, work: Work, late: Status = Status.TIMEOUT) -> CaseRecord:
     trial = _trial(target)
     assert work(SIZE) > 1
@@ -69,7 +92,7 @@ def _judged(target: Target, work: Work, late: Status = Status.TIMEOUT) -> CaseRe
 
 @pytest.mark.parametrize("late", [Status.TIMEOUT, Status.INCONCLUSIVE])
 @pytest.mark.parametrize("power", [0.5, 1, 1.5, 2, 3])
-@pytest.mark.parametrize("times", [1.01, 3, 40, 900])
+@pytest.mark.parametrize("times", [1.01, 3, 40, 200, 900, 1e6])
 def test_honest_work_is_no_hang_but_is_judged_where_it_ends(
     target: Target, power: float, times: float, late: Status
 ) -> None:
@@ -85,47 +108,167 @@ def test_honest_work_is_no_hang_but_is_judged_where_it_ends(
     assert found.status is Status.PASSED
     assert found.stands_for == _trial(target).case.name
     assert work(n) <= 1
-    assert n == SIZE // 2 or work(2 * n + 1) > HURRIED_SHARE
+    assert n == (SIZE + 1) // 2 or work(n) > HURRIED_SHARE  # the next one may not end
 
 
 @pytest.mark.parametrize("threshold", [1, 2, 1000, 32_767, 65_535, 150_000])
 def test_a_loop_that_ends_only_up_to_some_size_is_a_hang(target: Target, threshold: int) -> None:
-    def work(n: int) -> float:
-        return NEVER if n > threshold else n / 1e7
-
-    found = _judged(target, work)
+    found = _judged(target, _up_to(threshold))
     assert (found.status, found.stands_for) == (Status.TIMEOUT, None)
     assert found.case.symbols["n"] > threshold
 
 
-def test_a_kernel_that_never_ends_is_a_hang(target: Target) -> None:
-    assert _judged(target, _never).status is Status.TIMEOUT
+@pytest.mark.parametrize("threshold", [1000, 150_000])
+def test_what_goes_on_is_no_hang_however_its_work_grows(target: Target, threshold: int) -> None:
+    found = _judged(target, _up_to(threshold), Status.INCONCLUSIVE)
+    assert (found.status, found.stands_for) == (Status.PASSED, _trial(target).case.name)
+    ends = [n for n in _halved_sizes(target, SIZE) if n <= threshold]
+    assert found.case.symbols["n"] == max(ends)
 
 
-def test_a_defect_at_a_smaller_size_is_told(target: Target) -> None:
-    trial, sizes = _trial(target), smaller_sizes(target, _trial(target).case)
-    wrong = sizes[-3].symbols["n"]
-    execute = _execute(lambda n: n / 2e6, Status.INCONCLUSIVE, [wrong])
-    [record] = judge_smaller(target, trial, [_record(trial, Status.INCONCLUSIVE)], execute)
+def test_a_kernel_that_never_ends_hangs_at_its_own_size(target: Target) -> None:
+    assert _judged(target, _never) == _record(_trial(target), Status.TIMEOUT)
+
+
+@pytest.mark.parametrize("late", [Status.TIMEOUT, Status.INCONCLUSIVE])
+@pytest.mark.parametrize("place", [-3, -1])
+def test_a_defect_at_a_smaller_size_is_told(target: Target, place: int, late: Status) -> None:
+    trial = _trial(target)
+    wrong = smaller_sizes(target, trial.case)[place].symbols["n"]
+    execute = _execute(lambda n: n / 2e6, late, [wrong])
+    [record] = judge_smaller(target, trial, [_record(trial, late)], execute)
     assert (record.status, record.case.symbols["n"]) == (Status.WRONG_VALUE, wrong)
 
 
-def test_nothing_smaller_stands_for_a_given_size(target: Target) -> None:
-    trial = _trial(target, public=True)
+def test_a_trial_takes_few_executions(target: Target) -> None:
+    execute, tried = _execute(_up_to(150_000), Status.TIMEOUT), list[int]()
+
+    def counted(trial: Trial, hurried: bool) -> Sequence[CaseRecord]:
+        tried.append(trial.case.symbols["n"])
+        return execute(trial, hurried)
+
+    judge_smaller(target, _trial(target), [_record(_trial(target), Status.TIMEOUT)], counted)
+    assert tried == [-(-SIZE >> halvings) for halvings in range(8, 0, -1)]
+
+
+@pytest.mark.parametrize("late", [Status.TIMEOUT, Status.INCONCLUSIVE])
+def test_the_smallest_size_there_is_stays_as_it_is(target: Target, late: Status) -> None:
+    trial = _trial(target, 1)
+    records = [_record(trial, late)]
+    assert judge_smaller(target, trial, records, _nothing) == records
+
+
+def test_one_smaller_size_is_enough(target: Target) -> None:
+    trial = _trial(target, 2)
+    execute = _execute(lambda n: n / 10, Status.INCONCLUSIVE)
+    [record] = judge_smaller(target, trial, [_record(trial, Status.INCONCLUSIVE)], execute)
+    assert (record.status, record.case.symbols["n"]) == (Status.PASSED, 1)
+
+
+@pytest.mark.parametrize("public", [True, False])
+@pytest.mark.parametrize(
+    ("work", "status"),
+    [
+        (_twice_the_time, Status.INCONCLUSIVE),
+        (_cubic, Status.INCONCLUSIVE),
+        (_up_to(1000), Status.TIMEOUT),
+        (_up_to(150_000), Status.TIMEOUT),
+        (_never, Status.TIMEOUT),
+    ],
+)
+def test_nothing_smaller_stands_for_a_size_that_is_not_replaced(
+    target: Target, work: Work, status: Status, public: bool
+) -> None:
+    trial = _trial(target, public=public)
     late = [_record(trial, Status.TIMEOUT)]
-    slow = judge_at_its_size(target, trial, late, _execute(lambda n: n / 1e5, Status.TIMEOUT))
-    assert [record.status for record in slow] == [Status.INCONCLUSIVE]
-    assert slow[0].case == trial.case
+    [record] = judge_at_its_size(target, trial, late, _execute(work, Status.TIMEOUT))
+    assert (record.case, record.stands_for) == (trial.case, None)
+    assert {record.status, *(finding.status for finding in record.findings)} == {status}
+
+
+def test_what_is_too_slow_at_its_size_says_so(target: Target) -> None:
+    trial = _trial(target)
+    late = [_record(trial, Status.TIMEOUT)]
+    slow = judge_at_its_size(target, trial, late, _execute(_twice_the_time, Status.TIMEOUT))
     assert "at this size" in slow[0].findings[0].message
     assert speed_of(slow) is Speed.ADVANCES
 
-    hung = judge_at_its_size(target, trial, late, _execute(_never, Status.TIMEOUT))
-    assert list(hung) == late
+
+def test_what_goes_on_at_its_size_is_not_tried_at_others(target: Target) -> None:
+    trial = _trial(target)
+    late = [_record(trial, Status.INCONCLUSIVE)]
+    assert judge_at_its_size(target, trial, late, _nothing) == late
 
 
-def test_sizes_are_halved_as_far_as_the_target_allows(target: Target) -> None:
-    sizes = [case.symbols["n"] for case in smaller_sizes(target, _trial(target, 100).case)]
-    assert sizes == [1, 3, 6, 12, 25, 50]
+def test_a_defect_is_not_excused_as_slowness(target: Target) -> None:
+    trial = _trial(target)
+    late = [_record(trial, Status.TIMEOUT)]
+    execute = _execute(_twice_the_time, Status.TIMEOUT, [-(-SIZE >> 8)])
+    assert judge_at_its_size(target, trial, late, execute) == late
+
+
+def test_of_two_executions_only_what_stood_is_excused(target: Target) -> None:
+    trial = _trial(target)
+    late = [_record(trial, status) for status in (Status.TIMEOUT, Status.INCONCLUSIVE)]
+    stood, went_on = judge_at_its_size(
+        target, trial, late, _execute(_twice_the_time, Status.TIMEOUT)
+    )
+    assert stood.status is Status.INCONCLUSIVE
+    assert went_on == late[1]
+
+
+@pytest.mark.parametrize(
+    ("least", "size", "halved"),
+    [
+        (1, 100, [1, 2, 4, 7, 13, 25, 50]),
+        (1, 2, [1]),
+        (1, 1, []),
+        (10, 100, [13, 25, 50]),
+        (0, 4, [1, 2]),  # an empty tensor takes no time and says nothing
+    ],
+)
+def test_sizes_are_halved_as_far_as_the_symbol_allows(
+    target: Target, least: int, size: int, halved: list[int]
+) -> None:
+    ranged = target.model_copy(update={"symbols": {"n": Symbol(min=least, max=1000)}})
+    assert _halved_sizes(ranged, size) == halved
+
+
+class _OnlyGiven(Target):
+    @property
+    def only_given_sizes(self) -> bool:
+        return True
+
+
+class _OnlyEven(Target):
+    def admits(self, case: Case) -> bool:
+        return case.symbols["n"] % 2 == 0
+
+
+@pytest.mark.parametrize(("kind", "halved"), [(_OnlyGiven, []), (_OnlyEven, [50])])
+def test_sizes_are_halved_as_far_as_the_target_allows(
+    target: Target, kind: type[Target], halved: list[int]
+) -> None:
+    assert _halved_sizes(kind.model_validate(target.model_dump()), 100) == halved
+
+
+def test_the_largest_symbol_is_halved_and_the_others_stay(target: Target) -> None:
+    two = target.model_copy(update={"symbols": {name: Symbol(max=1000) for name in "mn"}})
+    case = target.public_cases[0].model_copy(update={"symbols": {"m": 3, "n": 8}})
+    sizes = [(half.symbols["m"], half.symbols["n"]) for half in smaller_sizes(two, case)]
+    assert sizes == [(1, 1), (1, 2), (2, 2), (3, 2), (3, 4)]
+
+
+class _Shared(Target):
+    def settled(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        return {"n": sizes["n"], "rest": 9 - sizes["n"]}
+
+
+def test_what_one_symbol_loses_to_another_makes_no_case_smaller(target: Target) -> None:
+    symbols = {"n": Symbol(max=1000), "rest": Symbol(choices=(1, 5))}
+    shared = _Shared.model_validate(target.model_dump()).model_copy(update={"symbols": symbols})
+    case = target.public_cases[0].model_copy(update={"symbols": {"n": 8, "rest": 1}})
+    assert smaller_sizes(shared, case) == []
 
 
 def test_a_defect_counts_more_than_the_time(target: Target) -> None:

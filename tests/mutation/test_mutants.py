@@ -72,6 +72,8 @@ SUBJECTS = (
         ("tests.mutation.test_control_rules", "tests.lab.test_control_kernels"),
     ),
     Subject("rocm_pipeline.lab.static_check", ("tests.lab.test_static_check_rules",)),
+    Subject("rocm_pipeline.lab.slow_cases", ("tests.lab.test_slow_cases",)),
+    Subject("rocm_pipeline.lab.runs", ("tests.lab.test_runs",), only=("settled", "settled_sample")),
     Subject(
         "rocm_pipeline.lab.plan_check",
         ("tests.mutation.test_plan_rules", "tests.lab.test_plan_check"),
