@@ -216,8 +216,10 @@ def test_servers_see_no_more_at_once_than_their_slots(tmp_path: Path) -> None:
     records = Records.open(str(tmp_path / "records.db"), str(tmp_path / "store"))
     attempts = list(records.ledger.attempts())
     done = [row.prompt_sha256 for row in attempts if row.status == "OK"]
-    assert len(done) == len(set(done)) == each * PROCESSES
-    # more than that are second questions to a host that had nothing to do
+    # more than that are second questions to a host that had nothing to do, now and then a whole one
+    second = sum(row.hedge_of is not None for row in attempts)
+    assert len(set(done)) == each * PROCESSES == len(attempts) - second
+    assert len(done) <= each * PROCESSES + second
     assert each * PROCESSES <= len(one.chats) + len(two.chats) <= len(attempts)
     assert one.chats
 
