@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +15,14 @@ import yaml
 from rocm_pipeline import cli
 from rocm_pipeline.commands.common import home_of
 from rocm_pipeline.errors import UserError
+from tests.scale import only_long
+from tests.standins.command import COMMAND, Call, by_script, forked_commands
 
-COMMAND = str(Path(sys.executable).with_name("rocm-pipeline"))
 
-
-def call(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with a clean environment and return what it printed."""
-    variables = {"PATH": os.environ["PATH"], "HOME": str(home.parent)}
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env={**variables, "ROCM_PIPELINE_HOME": str(home), **environment},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def call() -> Iterator[Call]:
+    with forked_commands() as call:
+        yield call
 
 
 @pytest.fixture
@@ -55,14 +47,14 @@ def unfit(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_an_unknown_target_is_refused_with_the_known_ones(home: Path) -> None:
+def test_an_unknown_target_is_refused_with_the_known_ones(call: Call, home: Path) -> None:
     line = refused(call("run", "nothing", home=home))
     assert "'nothing'" in line
     assert "row_softmax" in line
     assert not home.exists()
 
 
-def test_a_malformed_target_is_refused_with_file_field_and_fix(home: Path) -> None:
+def test_a_malformed_target_is_refused_with_file_field_and_fix(call: Call, home: Path) -> None:
     assert call("targets", "new", "mine", home=home).returncode == 0
     path = home / "targets" / "mine" / "target.yaml"
     data = yaml.safe_load(path.read_text())
@@ -75,7 +67,7 @@ def test_a_malformed_target_is_refused_with_file_field_and_fix(home: Path) -> No
     assert not (home / "records.sqlite").exists()
 
 
-def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_refused(call: Call, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "loop").symlink_to("loop")
     for home in (tmp_path / "file", tmp_path / "file" / "home", tmp_path / "loop"):
@@ -115,7 +107,7 @@ def test_a_full_disk_is_refused_and_leaves_nothing_half_written(tmp_path: Path) 
     assert done.stdout.split() == [f"{place}/filler"]
 
 
-def test_a_second_run_on_the_same_home_is_refused(home: Path) -> None:
+def test_a_second_run_on_the_same_home_is_refused(call: Call, home: Path) -> None:
     home.mkdir()
     with (home / "lock").open("w") as file:
         file.write("4711")
@@ -127,6 +119,7 @@ def test_a_second_run_on_the_same_home_is_refused(home: Path) -> None:
 
 
 def test_a_dead_ollama_host_is_refused_and_not_replaced_by_the_embedded_agent(
+    call: Call,
     home: Path,
 ) -> None:
     with socket.socket() as probe:
@@ -138,13 +131,15 @@ def test_a_dead_ollama_host_is_refused_and_not_replaced_by_the_embedded_agent(
 
 
 @pytest.mark.parametrize("value", ["ftp://x", "http://[bad", "host:abc", "host:99999"])
-def test_a_malformed_ollama_host_is_refused(home: Path, value: str) -> None:
+def test_a_malformed_ollama_host_is_refused(call: Call, home: Path, value: str) -> None:
     line = refused(call("run", "row_softmax", home=home, OLLAMA_HOST=value))
     assert "OLLAMA_HOST" in line
     assert "mend Ollama hosts" in unfit(call("doctor", home=home, OLLAMA_HOST=value))
 
 
-def test_malformed_settings_for_claude_are_refused_before_anything_is_made(home: Path) -> None:
+def test_malformed_settings_for_claude_are_refused_before_anything_is_made(
+    call: Call, home: Path
+) -> None:
     home.mkdir()
     (home / "claude.yaml").write_text("budgets: {day: {usd: -1}}\n")
     assert "budgets.day.usd" in refused(call("run", "row_softmax", home=home))
@@ -157,7 +152,7 @@ def test_malformed_settings_for_claude_are_refused_before_anything_is_made(home:
     [("return {'y': x * float('nan')}", "not finite"), ("return {}", "returns no 'y'")],
 )
 def test_a_wrong_reference_is_refused_before_anything_is_run(
-    home: Path, line: str, words: str
+    call: Call, home: Path, line: str, words: str
 ) -> None:
     call("targets", "new", "mine", home=home)
     source = f"def reference(inputs, symbols, scalars):\n    x = inputs['x']\n    {line}\n"
@@ -166,13 +161,22 @@ def test_a_wrong_reference_is_refused_before_anything_is_run(
     assert not (home / "records.sqlite").exists()
 
 
-@pytest.mark.parametrize("rounds", ["0", "-1", "many", "1000"])
-def test_rounds_must_be_a_small_number(home: Path, rounds: str) -> None:
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        "0",
+        pytest.param("-1", marks=only_long),
+        # as another word is below
+        pytest.param("many", marks=only_long),
+        "1000",
+    ],
+)
+def test_rounds_must_be_a_small_number(call: Call, home: Path, rounds: str) -> None:
     line = refused(call("run", "row_softmax", home=home, ROCM_PIPELINE_ROUNDS=rounds))
     assert "ROCM_PIPELINE_ROUNDS" in line
 
 
-def test_a_repository_that_is_none_is_refused(home: Path, tmp_path: Path) -> None:
+def test_a_repository_that_is_none_is_refused(call: Call, home: Path, tmp_path: Path) -> None:
     line = refused(call("run", "row_softmax", home=home, ROCM_PIPELINE_REPOSITORY=str(tmp_path)))
     assert "no git repository" in line
     done = call("doctor", home=home, ROCM_PIPELINE_REPOSITORY=str(tmp_path))
@@ -180,13 +184,13 @@ def test_a_repository_that_is_none_is_refused(home: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["ROUNDS", "NIGHTLY"])
-def test_the_doctor_sees_a_setting_that_run_refuses(home: Path, name: str) -> None:
+def test_the_doctor_sees_a_setting_that_run_refuses(call: Call, home: Path, name: str) -> None:
     setting = {f"ROCM_PIPELINE_{name}": "now and then"}
     assert name in refused(call("run", "row_softmax", home=home, **setting))
     assert "mend settings" in unfit(call("doctor", home=home, **setting))
 
 
-def test_the_doctor_sees_a_broken_fleet_file(home: Path) -> None:
+def test_the_doctor_sees_a_broken_fleet_file(call: Call, home: Path) -> None:
     home.mkdir()
     (home / "fleet.yaml").write_text("hosts: [")
     assert "fleet.yaml" in refused(call("run", "row_softmax", home=home))
@@ -194,16 +198,16 @@ def test_the_doctor_sees_a_broken_fleet_file(home: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["k-0000000000000000", "no/such/file", "ev-x"])
-def test_lineage_of_something_unknown_is_refused(home: Path, what: str) -> None:
+def test_lineage_of_something_unknown_is_refused(call: Call, home: Path, what: str) -> None:
     home.mkdir()
     refused(call("lineage", what, home=home))
 
 
-def test_lineage_before_any_run_says_what_to_do(home: Path) -> None:
+def test_lineage_before_any_run_says_what_to_do(call: Call, home: Path) -> None:
     assert "make run" in refused(call("lineage", "k-1", home=home))
 
 
-def test_a_taken_port_is_refused(home: Path) -> None:
+def test_a_taken_port_is_refused(call: Call, home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -226,7 +230,7 @@ def test_a_port_is_free_right_after_a_server_stopped() -> None:
     cli._require_free(port)  # pyright: ignore[reportPrivateUsage]
 
 
-def test_targets_are_listed_shown_and_made(home: Path) -> None:
+def test_targets_are_listed_shown_and_made(call: Call, home: Path) -> None:
     listed = call("targets", "list", home=home)
     assert listed.returncode == 0
     assert "flash_attention" in listed.stdout
@@ -238,14 +242,14 @@ def test_targets_are_listed_shown_and_made(home: Path) -> None:
 
 
 def test_a_plan_is_shown_without_running_it(home: Path) -> None:
-    shown = call("plan", "row_softmax", "--json", home=home)
+    shown = by_script("plan", "row_softmax", "--json", home=home)
     assert shown.returncode == 0, shown.stderr
     roles = {task["agent_id"].rsplit("_", 1)[0] for task in json.loads(shown.stdout)["tasks"]}
     assert roles == {"kernel_dev", "pytorch_dev", "profiler", "docs_writer", "tester"}
     assert not (home / "records.sqlite").exists()
 
 
-def test_the_doctor_says_what_is_there_and_what_is_not(home: Path) -> None:
+def test_the_doctor_says_what_is_there_and_what_is_not(call: Call, home: Path) -> None:
     done = call("doctor", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("sandbox", "toolchain", "PyTorch", "AMD GPU", "Ollama", "ANTHROPIC_API_KEY"):
@@ -253,7 +257,7 @@ def test_the_doctor_says_what_is_there_and_what_is_not(home: Path) -> None:
     assert "The pipeline can run" in done.stdout
 
 
-def test_the_key_s_value_is_never_printed(home: Path) -> None:
+def test_the_key_s_value_is_never_printed(call: Call, home: Path) -> None:
     done = call("doctor", home=home, ANTHROPIC_API_KEY="sk-ant-canary-0123456789")
     assert "canary" not in done.stdout + done.stderr
     assert "is set" in done.stdout

@@ -1,6 +1,7 @@
 """A pipeline of fakes and a Dagster instance in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -33,9 +34,15 @@ class Bench:
         )
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    home = Home(tmp_path)
+@contextmanager
+def on_fakes(folder: Path) -> Generator[Bench, None, None]:
+    home = Home(folder)
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("target", [TARGET, "flash_attention"])
         yield Bench(FakePipeline(home), instance)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with on_fakes(tmp_path) as bench:
+        yield bench

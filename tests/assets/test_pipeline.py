@@ -1,6 +1,7 @@
 """The whole job on fakes."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from dagster import AssetKey, AssetRecordsFilter, DagsterEventType, ExecuteInProcessResult
@@ -10,7 +11,7 @@ from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.planning.plan import Plan, Task
 from rocm_pipeline.resources.artefacts import Artefacts, digest_of
 from rocm_pipeline.targets.spec import Target
-from tests.assets.conftest import TARGET, Bench
+from tests.assets.conftest import TARGET, Bench, on_fakes
 
 STAGES = {
     "target",
@@ -30,6 +31,18 @@ STAGES = {
 }
 
 
+class Finished(NamedTuple):
+    bench: Bench
+    result: ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """One run of everything, for tests that only look at what came of it."""
+    with on_fakes(tmp_path_factory.mktemp("home")) as bench:
+        yield Finished(bench, bench.run())
+
+
 def made(result: ExecuteInProcessResult) -> set[str]:
     events = result.get_asset_materialization_events()
     names = (event.asset_key.to_user_string() for event in events if event.asset_key)
@@ -44,20 +57,20 @@ def failed_checks(result: ExecuteInProcessResult) -> dict[str, str]:
     }
 
 
-def test_one_run_makes_every_stage(bench: Bench) -> None:
-    result = bench.run()
+def test_one_run_makes_every_stage(finished: Finished) -> None:
+    result = finished.result
     assert result.success
     assert made(result) == STAGES
 
 
-def test_every_gate_is_judged_for_the_target_it_is_about(bench: Bench) -> None:
-    checks = bench.run().get_asset_check_evaluations()
+def test_every_gate_is_judged_for_the_target_it_is_about(finished: Finished) -> None:
+    checks = finished.result.get_asset_check_evaluations()
     assert len(checks) == 14
     assert {check.partition for check in checks} == {TARGET}
 
 
-def test_a_value_s_hash_is_its_data_version(bench: Bench) -> None:
-    bench.run()
+def test_a_value_s_hash_is_its_data_version(finished: Finished) -> None:
+    bench = finished.bench
     kernel = Artefacts.open(bench.pipeline.home).find("kernel", TARGET, ChosenKernel)
     assert kernel is not None
     record = bench.instance.fetch_materializations(AssetKey("kernel"), limit=1).records[0]
@@ -67,8 +80,8 @@ def test_a_value_s_hash_is_its_data_version(bench: Bench) -> None:
     assert tags["dagster/data_version"] == digest_of(kernel)
 
 
-def test_each_task_s_reply_is_a_materialisation_of_its_own_partition(bench: Bench) -> None:
-    bench.run()
+def test_each_task_s_reply_is_a_materialisation_of_its_own_partition(finished: Finished) -> None:
+    bench = finished.bench
     plan = Artefacts.open(bench.pipeline.home).find("plan", TARGET, Plan)
     assert plan is not None
     for task in plan.tasks:
@@ -185,16 +198,16 @@ def test_a_kernel_that_a_clean_workspace_does_not_reproduce_is_never_proposed(
     assert not {"pull_request", "report"} & made(result)
 
 
-def test_the_tier_shown_says_t5_of_what_was_reached_and_what_was_not(bench: Bench) -> None:
-    (event,) = bench.run().asset_materializations_for_node("reproduction")
+def test_the_tier_shown_says_t5_of_what_was_reached_and_what_was_not(finished: Finished) -> None:
+    (event,) = finished.result.asset_materializations_for_node("reproduction")
     words = str(event.metadata["tier"].value)
     assert "T2 (right on the CPU emulator)" in words
     assert "T5 of T2" in words
     assert "not reached: T3, T4" in words
 
 
-def test_an_operator_that_was_not_run_is_a_warning_and_stops_nothing(bench: Bench) -> None:
-    result = bench.run()
+def test_an_operator_that_was_not_run_is_a_warning_and_stops_nothing(finished: Finished) -> None:
+    result = finished.result
     assert failed_checks(result) == {"operator_passes_opcheck": "WARN"}
     assert result.success
 
@@ -219,8 +232,8 @@ def test_one_target_s_values_are_not_another_s(bench: Bench) -> None:
         assert found.baseline.target == name
 
 
-def test_what_the_ui_shows_of_the_kernel_is_labelled_an_estimate(bench: Bench) -> None:
-    result = bench.run()
+def test_what_the_ui_shows_of_the_kernel_is_labelled_an_estimate(finished: Finished) -> None:
+    result = finished.result
     (event,) = result.asset_materializations_for_node("kernel")
     assert "estimate" in str(event.metadata["speedups"].value)
     assert "gfx1100" in str(event.metadata["resources"].value)

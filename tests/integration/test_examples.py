@@ -87,7 +87,14 @@ IDLE = Tools(unused, unused, unused)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["row_softmax", "flash_attention", "vae_decoder_block"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "row_softmax",
+        pytest.param("flash_attention", marks=only_long),
+        pytest.param("vae_decoder_block", marks=only_long),
+    ],
+)
 def test_the_example_that_the_embedded_agent_writes_runs(
     name: str, tools_of: Callable[[Target], Tools]
 ) -> None:

@@ -1,13 +1,14 @@
 """Honest operators pass; each planted defect is found by the check that is there for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import pytest
 
 from rocm_pipeline.integration import interpreter, policy
 from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.integration.job import NEEDS_BACKWARD, Check
-from rocm_pipeline.integration.verify import verify
+from rocm_pipeline.integration.verify import Subject, verify, verify_all
 from rocm_pipeline.lab.emulator import TorchLibrary
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Sandbox
@@ -26,7 +27,92 @@ FAKE_BODY = FAKE.splitlines()[2] + "\n"
 IMPORT = "import torch\n"
 LAUNCH = '    launch({"x": x}, {}, {}, {"y": y})\n'
 PUBLIC = "    return forward(x)\n"
+OUTPUT = "    y = torch.empty_like(x, memory_format=torch.contiguous_format)\n"
+WRONG_BACKWARD = ("y * (dy - (dy * y).sum(dim=-1, keepdim=True))", "y * dy")
+TAMPERING = (
+    "from rocm_pipeline.integration.inside import tools\n"
+    "from rocm_pipeline.integration.inside.guard import Guard\n\n"
+    # or else that would notice first
+    "Guard.changes = lambda self: []\n"
+    "tools.gradcheck = lambda *a, **k: True\n"
+    'tools.opcheck = lambda o, a, test_utils, **k: {test_utils: "SUCCESS"}\n'
+)
 
+
+class Bad(NamedTuple):
+    """Replacements in the honest softmax operator, and the checks to make on what comes of them."""
+
+    replacements: tuple[tuple[str, str], ...]
+    only: tuple[Check, ...]
+    against_policy: bool = False
+    """Let through nevertheless: what is behind the policy must hold without it."""
+
+
+def other_fake(body: str) -> tuple[str, str]:
+    return FAKE, FAKE.replace(FAKE_BODY, body)
+
+
+def fallback(condition: str) -> Bad:
+    used = (PUBLIC, condition + "        return torch.softmax(x, -1)\n" + PUBLIC)
+    return Bad((used,), (Check.KERNEL_USED, Check.FORWARD), against_policy=True)
+
+
+BAD = {
+    "wrong backward": Bad((WRONG_BACKWARD,), (Check.FORWARD, Check.BACKWARD, Check.GRADCHECK)),
+    "no backward": Bad(
+        (("forward.register_autograd(backward, setup_context=setup_context)\n", ""),),
+        (Check.BACKWARD,),
+    ),
+    "no fake": Bad(((FAKE, ""),), (Check.FAKE,)),
+    "fake of another shape": Bad(
+        (other_fake("    return x.new_empty((x.shape[0], x.shape[1] + 1))\n"),), (Check.FAKE,)
+    ),
+    "fake of another type": Bad(
+        (other_fake("    return x.new_empty(x.shape, dtype=torch.float64)\n"),), (Check.FAKE,)
+    ),
+    "fallback, plain": Bad(
+        ((PUBLIC, "    return torch.softmax(x, -1)\n"),),
+        (Check.KERNEL_USED, Check.FORWARD),
+        against_policy=True,
+    ),
+    "fallback, differentiable": fallback("    if x.requires_grad:\n"),
+    "fallback, compiled": fallback("    if torch.compiler.is_compiling():\n"),
+    "changed input": Bad(
+        ((LAUNCH, "    x.add_(1)\n" + LAUNCH),),
+        (Check.FORWARD, Check.STRIDES, Check.SCHEMA),
+        against_policy=True,
+    ),
+    "strides of the input": Bad(
+        ((OUTPUT, "    y = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)\n"),),
+        (Check.FORWARD, Check.STRIDES),
+    ),
+    "wrong input answered": Bad(((PUBLIC, "    return forward(x.float())\n"),), (Check.BAD_INPUT,)),
+    "crash": Bad(
+        (
+            (IMPORT, "import ctypes\n\nimport torch\n"),
+            ("    (y,) = ctx.saved_tensors\n", "    ctypes.string_at(0)\n"),
+        ),
+        (Check.FORWARD, Check.BACKWARD, Check.BAD_INPUT),
+        against_policy=True,
+    ),
+    "leaves with zero": Bad(
+        ((IMPORT, 'import os\n\nimport torch\n\nprint("PASSED", flush=True)\nos._exit(0)\n'),),
+        tuple(Check),
+        against_policy=True,
+    ),
+    "tampered with the checker": Bad(
+        (
+            (IMPORT, IMPORT + TAMPERING),
+            other_fake("    return x.new_empty(x.shape).t().contiguous().t()\n"),
+            WRONG_BACKWARD,
+        ),
+        (Check.SCHEMA, Check.BACKWARD, Check.GRADCHECK),
+        against_policy=True,
+    ),
+}
+"""What cannot end the whole run, so that one start of the sandbox does for all."""
+
+Judged = Mapping[str, OperatorEvidence]
 VerifyBad = Callable[..., OperatorEvidence]
 
 
@@ -46,13 +132,33 @@ def verify_bad(softmax: Target, libraries_of: LibrariesOf, sandbox: Sandbox) -> 
     return run
 
 
+@pytest.fixture(scope="module")
+def judged(libraries_of: LibrariesOf, sandbox: Sandbox) -> Judged:
+    """Verify all of `BAD` in one start of the sandbox, because PyTorch takes seconds to load."""
+    target = builtin("row_softmax")
+    sources = {
+        name: changed(honest_operator("row_softmax"), *bad.replacements)
+        for name, bad in BAD.items()
+    }
+    for name, bad in BAD.items():
+        assert bad.against_policy or not policy.violations(target, sources[name]), name
+    subjects = [
+        Subject(package_of(target, sources[name]), target, libraries_of(target), bad.only)
+        for name, bad in BAD.items()
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(policy, "violations", nothing)
+        found = verify_all(subjects, sandbox, seed=3)
+    return dict(zip(BAD, found, strict=True))
+
+
+def nothing(_target: Target, _source: str) -> tuple[str, ...]:
+    return ()
+
+
 @pytest.fixture
 def blind_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything run: what is behind the policy must hold without it."""
-
-    def nothing(_target: Target, _source: str) -> tuple[str, ...]:
-        return ()
-
     monkeypatch.setattr(policy, "violations", nothing)
 
 
@@ -82,11 +188,8 @@ def test_an_honest_operator_passes_every_check(
 
 
 @pytest.mark.torch
-def test_a_wrong_backward_is_found_twice(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad(
-        ("y * (dy - (dy * y).sum(dim=-1, keepdim=True))", "y * dy"),
-        only=(Check.FORWARD, Check.BACKWARD, Check.GRADCHECK),
-    )
+def test_a_wrong_backward_is_found_twice(judged: Judged) -> None:
+    evidence = judged["wrong backward"]
     assert found(evidence, Check.FORWARD)[0] is Status.PASSED
     status, message = found(evidence, Check.BACKWARD)
     assert status is Status.WRONG_VALUE
@@ -95,35 +198,31 @@ def test_a_wrong_backward_is_found_twice(verify_bad: VerifyBad) -> None:
 
 
 @pytest.mark.torch
-def test_a_missing_backward_is_found(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad(
-        ("forward.register_autograd(backward, setup_context=setup_context)\n", ""),
-        only=(Check.BACKWARD,),
-    )
-    status, message = found(evidence, Check.BACKWARD)
+def test_a_missing_backward_is_found(judged: Judged) -> None:
+    status, message = found(judged["no backward"], Check.BACKWARD)
     assert status is Status.CRASHED
     assert "autograd" in message
 
 
 @pytest.mark.torch
-def test_a_missing_fake_is_found(verify_bad: VerifyBad) -> None:
-    status, message = found(verify_bad((FAKE, ""), only=(Check.FAKE,)), Check.FAKE)
+def test_a_missing_fake_is_found(judged: Judged) -> None:
+    status, message = found(judged["no fake"], Check.FAKE)
     assert status is Status.POLICY_VIOLATION
     assert "register_fake" in message
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize(
-    ("body", "status", "words"),
+    ("name", "status", "words"),
     [
-        ("    return x.new_empty((x.shape[0], x.shape[1] + 1))\n", Status.WRONG_SHAPE, "shape"),
-        ("    return x.new_empty(x.shape, dtype=torch.float64)\n", Status.WRONG_DTYPE, "float64"),
+        ("fake of another shape", Status.WRONG_SHAPE, "shape"),
+        ("fake of another type", Status.WRONG_DTYPE, "float64"),
     ],
 )
 def test_a_fake_that_differs_from_the_operator_is_found(
-    verify_bad: VerifyBad, body: str, status: Status, words: str
+    judged: Judged, name: str, status: Status, words: str
 ) -> None:
-    evidence = verify_bad((FAKE, FAKE.replace(FAKE_BODY, body)), only=(Check.FAKE,))
+    evidence = judged[name]
     assert found(evidence, Check.FAKE)[0] is status
     assert words in found(evidence, Check.FAKE)[1]
 
@@ -137,25 +236,11 @@ def test_a_fallback_in_forward_is_found_without_running_it(verify_bad: VerifyBad
 
 
 @pytest.mark.torch
-@pytest.mark.usefixtures("blind_policy")
-@pytest.mark.parametrize(
-    ("fallback", "way"),
-    [
-        ("    return torch.softmax(x, -1)\n", "plain"),
-        (
-            "    if x.requires_grad:\n        return torch.softmax(x, -1)\n" + PUBLIC,
-            "differentiable",
-        ),
-        (
-            "    if torch.compiler.is_compiling():\n        return torch.softmax(x, -1)\n" + PUBLIC,
-            "compiled",
-        ),
-    ],
-)
+@pytest.mark.parametrize("way", ["plain", "differentiable", "compiled"])
 def test_a_fallback_outside_forward_gives_itself_away_when_the_kernel_is_taken_out(
-    verify_bad: VerifyBad, fallback: str, way: str
+    judged: Judged, way: str
 ) -> None:
-    evidence = verify_bad((PUBLIC, fallback), only=(Check.KERNEL_USED, Check.FORWARD))
+    evidence = judged[f"fallback, {way}"]
     status, message = found(evidence, Check.KERNEL_USED)
     assert status is Status.CHEAT
     assert f"the {way} call" in message
@@ -165,11 +250,8 @@ def test_a_fallback_outside_forward_gives_itself_away_when_the_kernel_is_taken_o
 
 
 @pytest.mark.torch
-@pytest.mark.usefixtures("blind_policy")
-def test_a_changed_input_is_found_although_the_values_are_right(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad(
-        (LAUNCH, "    x.add_(1)\n" + LAUNCH), only=(Check.FORWARD, Check.STRIDES, Check.SCHEMA)
-    )
+def test_a_changed_input_is_found_although_the_values_are_right(judged: Judged) -> None:
+    evidence = judged["changed input"]
     assert found(evidence, Check.FORWARD) == (
         Status.POLICY_VIOLATION,
         "the operator changed its input 'x'",
@@ -179,23 +261,16 @@ def test_a_changed_input_is_found_although_the_values_are_right(verify_bad: Veri
 
 
 @pytest.mark.torch
-def test_an_output_with_the_strides_of_a_strided_input_is_found(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad(
-        (
-            "    y = torch.empty_like(x, memory_format=torch.contiguous_format)\n",
-            "    y = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype)\n",
-        ),
-        only=(Check.FORWARD, Check.STRIDES),
-    )
+def test_an_output_with_the_strides_of_a_strided_input_is_found(judged: Judged) -> None:
+    evidence = judged["strides of the input"]
     assert found(evidence, Check.FORWARD)[0] is Status.PASSED
     assert found(evidence, Check.STRIDES)[0] is Status.CRASHED
     assert "must be contiguous" in found(evidence, Check.STRIDES)[1]
 
 
 @pytest.mark.torch
-def test_wrong_input_that_is_answered_is_found(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad((PUBLIC, "    return forward(x.float())\n"), only=(Check.BAD_INPUT,))
-    status, message = found(evidence, Check.BAD_INPUT)
+def test_wrong_input_that_is_answered_is_found(judged: Judged) -> None:
+    status, message = found(judged["wrong input answered"], Check.BAD_INPUT)
     assert status is Status.WRONG_SHAPE
     assert "x as float64 is answered" in message
 
@@ -220,13 +295,8 @@ def test_a_forbidden_import_is_found_without_running_it(verify_bad: VerifyBad) -
 
 
 @pytest.mark.torch
-@pytest.mark.usefixtures("blind_policy")
-def test_a_crash_is_a_crash_and_the_checks_after_it_still_run(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad(
-        (IMPORT, "import ctypes\n\nimport torch\n"),
-        ("    (y,) = ctx.saved_tensors\n", "    ctypes.string_at(0)\n"),
-        only=(Check.FORWARD, Check.BACKWARD, Check.BAD_INPUT),
-    )
+def test_a_crash_is_a_crash_and_the_checks_after_it_still_run(judged: Judged) -> None:
+    evidence = judged["crash"]
     assert found(evidence, Check.FORWARD)[0] is Status.PASSED
     assert found(evidence, Check.BACKWARD)[0] is Status.CRASHED
     assert "SIGSEGV" in found(evidence, Check.BACKWARD)[1]
@@ -234,12 +304,8 @@ def test_a_crash_is_a_crash_and_the_checks_after_it_still_run(verify_bad: Verify
 
 
 @pytest.mark.torch
-@pytest.mark.usefixtures("blind_policy")
-def test_printing_passed_and_leaving_with_zero_passes_nothing(verify_bad: VerifyBad) -> None:
-    evidence = verify_bad(
-        (IMPORT, 'import os\n\nimport torch\n\nprint("PASSED", flush=True)\nos._exit(0)\n'),
-        only=tuple(Check),
-    )
+def test_printing_passed_and_leaving_with_zero_passes_nothing(judged: Judged) -> None:
+    evidence = judged["leaves with zero"]
     assert found(evidence, Check.LOAD)[0] is Status.CRASHED
     assert "code 0" in found(evidence, Check.LOAD)[1]
     rest = [r.status for r in evidence.checks if r.check not in (Check.POLICY, Check.LOAD)]
@@ -257,22 +323,8 @@ def test_killing_the_whole_run_passes_nothing(verify_bad: VerifyBad) -> None:
 
 
 @pytest.mark.torch
-@pytest.mark.usefixtures("blind_policy")
-def test_a_checker_that_was_tampered_with_is_noticed(verify_bad: VerifyBad) -> None:
-    tampering = (
-        "from rocm_pipeline.integration.inside import tools\n"
-        "from rocm_pipeline.integration.inside.guard import Guard\n\n"
-        # or else that would notice first
-        "Guard.changes = lambda self: []\n"
-        "tools.gradcheck = lambda *a, **k: True\n"
-        'tools.opcheck = lambda o, a, test_utils, **k: {test_utils: "SUCCESS"}\n'
-    )
-    evidence = verify_bad(
-        (IMPORT, IMPORT + tampering),
-        (FAKE, FAKE.replace(FAKE_BODY, "    return x.new_empty(x.shape).t().contiguous().t()\n")),
-        ("y * (dy - (dy * y).sum(dim=-1, keepdim=True))", "y * dy"),
-        only=(Check.SCHEMA, Check.BACKWARD, Check.GRADCHECK),
-    )
+def test_a_checker_that_was_tampered_with_is_noticed(judged: Judged) -> None:
+    evidence = judged["tampered with the checker"]
     assert found(evidence, Check.SCHEMA)[0] is Status.CHEAT
     assert found(evidence, Check.GRADCHECK)[0] is Status.CHEAT
     # reached outside, so not open to tampering at all

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.evidence import Status, Tier
+from rocm_pipeline.lab.evidence import Evidence, Status, Tier
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.lab.sandbox import Sandbox
@@ -19,15 +19,22 @@ def harness(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Harne
     return Harness(sandbox, tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(scope="module")
+def honest(
+    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+) -> Evidence:
+    return harness.judge(candidate_of(scale_source), target)
+
+
 def changed(source: str, before: str, after: str) -> str:
     assert before in source
     return source.replace(before, after)
 
 
 def test_an_honest_kernel_reaches_t2_with_an_estimate_for_every_architecture(
-    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+    honest: Evidence, target: Target
 ) -> None:
-    evidence = harness.judge(candidate_of(scale_source), target)
+    evidence = honest
     assert evidence.status is Status.PASSED, evidence.findings
     assert evidence.tier is Tier.T2
     assert {record.wave for record in evidence.cases} == {32, 64}
@@ -39,10 +46,13 @@ def test_an_honest_kernel_reaches_t2_with_an_estimate_for_every_architecture(
 
 
 def test_a_kernel_with_the_baselines_machine_code_claims_no_speed_up(
-    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+    harness: Harness,
+    target: Target,
+    candidate_of: MakeCandidate,
+    scale_source: str,
+    honest: Evidence,
 ) -> None:
-    baseline = harness.judge(candidate_of(scale_source), target)
-    again = harness.judge(candidate_of(scale_source + "// faster\n"), target, baseline=baseline)
+    again = harness.judge(candidate_of(scale_source + "// faster\n"), target, baseline=honest)
     assert {(each.low, each.high) for each in again.speedups} == {(1.0, 1.0)}
     assert len(again.speedups) == len(again.estimates)
     assert score(again) == pytest.approx(1.0)
@@ -51,12 +61,15 @@ def test_a_kernel_with_the_baselines_machine_code_claims_no_speed_up(
 
 
 def test_two_verdicts_draw_different_held_out_cases(
-    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+    harness: Harness,
+    target: Target,
+    candidate_of: MakeCandidate,
+    scale_source: str,
+    honest: Evidence,
 ) -> None:
-    candidate = candidate_of(scale_source)
-    first, second = (harness.judge(candidate, target) for _ in range(2))
-    assert first.identity == second.identity
-    assert [c.seed for c in first.cases] != [c.seed for c in second.cases]
+    second = harness.judge(candidate_of(scale_source), target)
+    assert honest.identity == second.identity
+    assert [c.seed for c in honest.cases] != [c.seed for c in second.cases]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from dagster._utils.tags import TagConcurrencyLimitsCounter
 import rocm_pipeline
 from rocm_pipeline.home import Home
 from rocm_pipeline.resources.instance import prepare_instance, settings
+from tests.scale import scaled
 
 ROOT = Path(rocm_pipeline.__file__).parents[1]
 PREPARE = """
@@ -91,10 +92,10 @@ def test_processes_that_start_at_once_do_not_break_a_fresh_home(tmp_path: Path) 
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(4)
+        for _ in range(scaled(short=2, long=4))
     ]
     ended = [process.communicate(timeout=120) for process in started]
-    assert [process.returncode for process in started] == [0, 0, 0, 0], ended
+    assert {process.returncode for process in started} == {0}, ended
     assert {out.strip() for out, _ in ended} == {"3"}
 
 
