@@ -48,8 +48,14 @@ def smaller_sizes(target: Subject, case: Case) -> list[Case]:
 
     Empty where only the given sizes may be run.
     """
+    if target.only_given_sizes:
+        return []
     found: list[Case] = []
-    while not target.only_given_sizes and (half := next(_halves(target, case), None)) is not None:
+    # A halving takes a bit from one symbol, so there are no more than these, whatever is allowed.
+    for _ in range(sum(case.symbols.values()).bit_length() * len(case.symbols)):
+        half = next(_halves(target, case), None)
+        if half is None:
+            break
         found.append(half)
         case = half
     return found[::-1]
