@@ -154,7 +154,8 @@ def main() -> int:
         best: dict[str, int] = {}
         for scenario in chosen:
             beside += against_others(scenario, compare(scenario, options.seeds, best, console))
-        words = f"1 simulated second is {live.SCALE} s; {options.seeds} seed(s)"
+        scales = ", ".join(f"{scale} s" for scale in sorted({one.scale for one in chosen}))
+        words = f"1 simulated second is {scales}; {options.seeds} seed(s)"
         met &= show(f"Fleet: every arm over HTTP ({words})", beside, console)
     return 0 if met else 1
 

@@ -57,7 +57,11 @@ async def running(
         for agent in agents:
             agent.cancel()
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # on a busy machine its own end takes longer
+            process.kill()
+            process.wait()
 
 
 async def _until_up(client: httpx.AsyncClient, url: str) -> None:

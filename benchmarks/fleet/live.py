@@ -20,8 +20,6 @@ from benchmarks.fleet.ours import content
 from benchmarks.fleet.rivals import environment
 from benchmarks.fleet.scenarios import Scenario, SimJob
 
-SCALE = 0.02
-"""Real seconds for a simulated one."""
 GIVE_UP_SECONDS = 600.0
 """Simulated: what a request of the other arms may take before they try elsewhere."""
 TRIES = 4
@@ -59,6 +57,10 @@ class Run:
     def slots(self) -> int:
         return sum(host.slots for host in self.scenario.hosts)
 
+    @property
+    def scale(self) -> float:
+        return self.scenario.scale
+
 
 ArmRun = Callable[[Run], Awaitable[Ended]]
 
@@ -66,8 +68,10 @@ ArmRun = Callable[[Run], Awaitable[Ended]]
 async def ours(run: Run) -> Ended:
     """The product's fleet."""
     hosts = run.scenario.hosts
-    played = await asyncio.to_thread(product.play, hosts, run.urls, run.jobs, SCALE)
-    return Ended(played.seconds / SCALE, played.lost, played.wrong, cpu_seconds=played.cpu_seconds)
+    played = await asyncio.to_thread(product.play, hosts, run.urls, run.jobs, run.scale)
+    return Ended(
+        played.seconds / run.scale, played.lost, played.wrong, cpu_seconds=played.cpu_seconds
+    )
 
 
 def round_robin(at_once: int) -> ArmRun:
@@ -113,9 +117,9 @@ def through_litellm(strategy: str, at_once: int) -> ArmRun:
             "models": list(run.scenario.models),
             "strategy": strategy,
             "at_once": at_once * run.slots,
-            "timeout": GIVE_UP_SECONDS * SCALE,
+            "timeout": GIVE_UP_SECONDS * run.scale,
             "jobs": [
-                {"model": job.model, "content": content(job), "arrives": job.arrives * SCALE}
+                {"model": job.model, "content": content(job), "arrives": job.arrives * run.scale}
                 for job in run.jobs
             ],
         }
@@ -133,7 +137,7 @@ def through_litellm(strategy: str, at_once: int) -> ArmRun:
             if process.returncode is None:
                 process.kill()
         found = json.loads(out.splitlines()[-1])
-        return Ended(found["seconds"] / SCALE, found["lost"], found["wrong"])
+        return Ended(found["seconds"] / run.scale, found["lost"], found["wrong"])
 
     return arm
 
@@ -168,7 +172,7 @@ def play(scenario: Scenario, seed: int, arm: ArmRun) -> Ended:
 def _servers(
     scenario: Scenario,
 ) -> Generator[tuple[dict[str, str], Callable[[], dict[str, int]]], None, None]:
-    command = [sys.executable, "-m", "benchmarks.fleet.server", scenario.name, str(SCALE)]
+    command = [sys.executable, "-m", "benchmarks.fleet.server", scenario.name, str(scenario.scale)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     assert process.stdin
@@ -191,11 +195,11 @@ async def _all_jobs(
 ) -> Ended:
     turns, lost, wrong = asyncio.Semaphore(at_once), 0, 0
     limits = httpx.Limits(max_connections=None)
-    timeout = httpx.Timeout(GIVE_UP_SECONDS * SCALE, pool=None)
+    timeout = httpx.Timeout(GIVE_UP_SECONDS * run.scale, pool=None)
 
     async def one(http: httpx.AsyncClient, job: SimJob) -> None:
         nonlocal lost, wrong
-        await asyncio.sleep(job.arrives * SCALE)
+        await asyncio.sleep(job.arrives * run.scale)
         async with turns:
             try:
                 wrong += await ask(http, job) != job.model
@@ -207,7 +211,7 @@ async def _all_jobs(
     ) as http:
         started = time.perf_counter()
         await asyncio.gather(*[one(http, job) for job in run.jobs])
-    return Ended((time.perf_counter() - started) / SCALE, lost, wrong)
+    return Ended((time.perf_counter() - started) / run.scale, lost, wrong)
 
 
 async def _chat(http: httpx.AsyncClient, url: str, job: SimJob) -> str:
