@@ -132,10 +132,21 @@ def test_01_a_host_that_is_down_is_left_alone_at_once_and_comes_back(world: Worl
         fleet.chat(request(seed=4))
     assert world.outcomes == ["UNREACHABLE"]
     assert world.circuits() == {("alpha", ""): State.OPEN.value}
-    time.sleep(0.4)
     with serving_at(url, script):
-        assert fleet.chat(request(seed=5)).text == "late"
+        assert text_when_open(fleet, request(seed=5)) == "late"
     assert world.circuits() == {}
+
+
+def text_when_open(fleet: Fleet, asked: ChatRequest) -> str:
+    """Ask until the back-off is over, which grows where the machine was slow enough for a probe."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            return fleet.chat(asked).text
+        except NoHostError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def serving_at(url: str, script: Script) -> Any:
@@ -444,7 +455,8 @@ def test_24_one_owner_of_retries_bounds_them(world: World) -> None:
     script = world.add("alpha", error(503, "busy"))
     with pytest.raises(ChatFailedError):
         world.fleet().chat(request())
-    assert len(world.outcomes) == len(script.chats), "the client below us adds none of its own"
+    # one that ran into its deadline may never have come to the server
+    assert len(script.chats) <= len(world.outcomes), "the client below us adds none of its own"
     # fewer where the machine is so busy that waiting came to its end first
     assert 1 < len(script.chats) <= service.MAX_CALLS
 

@@ -47,7 +47,7 @@ ATTACKS = (
     ),
     Attack(
         "inherited descriptor",
-        "for fd in range(3, 64):\n"
+        "for fd in range(3, 4096):\n"
         "    if (attempt(lambda: os.pread(fd, 200, 0)) or b'').find(A['canary'].encode()) >= 0:\n"
         "        worked(); break",
     ),
