@@ -1,5 +1,4 @@
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from rocm_pipeline.fleet.transport import Answer, Call, Deadlines, chat, installed
 from rocm_pipeline.records.outcome import Outcome
 from tests.fleet.ollama_server import DIGEST, Reply, Script, answers, serving
+from tests.fleet.worlds import PATIENT, QUICK, Behaviour
 
 CALL = Call(
     model="qwen2.5-coder:7b",
@@ -15,12 +15,9 @@ CALL = Call(
     prompt="Write one.",
     options={"seed": 1, "num_predict": 50, "num_ctx": 4096},
 )
-QUICK = Deadlines(connect=1.0, load=0.0, first_token=0.3, stall=0.3, total=2.0)
-
-Behaviour = Callable[[Reply, dict[str, Any]], None]
 
 
-def ask(behave: Behaviour, call: Call = CALL, deadlines: Deadlines = QUICK) -> Answer:
+def ask(behave: Behaviour, call: Call = CALL, deadlines: Deadlines = PATIENT) -> Answer:
     with serving(Script(behave)) as url:
         return chat(url, call, deadlines)
 
@@ -50,7 +47,7 @@ def test_a_whole_answer_comes_with_its_counts() -> None:
 def test_the_server_is_told_everything_and_asked_not_to_cut() -> None:
     script = Script(answers("x"))
     with serving(script) as url:
-        chat(url, replace(CALL, format={"type": "object"}), QUICK)
+        chat(url, replace(CALL, format={"type": "object"}), PATIENT)
     assert script.chats == [
         {
             "model": CALL.model,
@@ -74,7 +71,7 @@ def test_no_key_and_no_proxy_of_the_environment_is_used(monkeypatch: pytest.Monk
     monkeypatch.delenv("NO_PROXY", raising=False)
     script = Script(answers("x"))
     with serving(script) as url:
-        assert chat(url, CALL, QUICK).outcome is Outcome.OK
+        assert chat(url, CALL, PATIENT).outcome is Outcome.OK
     assert "authorization" not in script.headers[0]
     assert "secret-key" not in str(script.headers)
 
@@ -94,58 +91,56 @@ def test_a_redirect_is_not_followed() -> None:
 def test_a_refused_connection_is_unreachable() -> None:
     with serving(Script(answers("x"))) as url:
         pass
-    answer = chat(url, CALL, QUICK)
+    answer = chat(url, CALL, PATIENT)
     assert answer.outcome is Outcome.UNREACHABLE
     assert "refuses" in answer.error
 
 
 def test_a_name_that_nobody_knows_is_unreachable() -> None:
-    assert chat("http://host.invalid:11434", CALL, QUICK).outcome is Outcome.UNREACHABLE
+    assert chat("http://host.invalid:11434", CALL, PATIENT).outcome is Outcome.UNREACHABLE
 
 
 def test_a_server_without_tls_is_unreachable_for_that_reason() -> None:
     with serving(Script(answers("x"))) as url:
         secure = url.replace("http:", "https:")
-        answer = chat(secure, CALL, QUICK)
+        answer = chat(secure, CALL, PATIENT)
         with pytest.raises(ConnectionError, match=r"TLS .*SSL"):
-            installed(secure, QUICK)
+            installed(secure, PATIENT)
     assert answer.outcome is Outcome.UNREACHABLE
     assert "TLS" in answer.error
     assert "refuses" not in answer.error
 
 
 def test_an_address_that_is_no_url_is_unreachable() -> None:
-    answer = chat("http://b\u00e4r..example:11434", CALL, QUICK)
+    answer = chat("http://b\u00e4r..example:11434", CALL, PATIENT)
     assert answer.outcome is Outcome.UNREACHABLE
     assert "no URL" in answer.error
 
 
 def test_a_server_that_never_starts_to_answer_times_out() -> None:
-    started = time.monotonic()
-    answer = ask(answers("x", after=1.0))
+    answer = ask(answers("x", after=2.0), deadlines=QUICK)
     assert answer.outcome is Outcome.TIMEOUT
-    assert "first token within 0.3 s" in answer.error or "in time" in answer.error
-    assert answer.seconds < 0.9
-    assert time.monotonic() - started < 2.0
+    assert "first token within 0.8 s" in answer.error or "in time" in answer.error
+    assert answer.seconds < 1.9
 
 
 def test_a_server_that_opens_a_stream_and_sends_nothing_times_out() -> None:
     def behave(reply: Reply, _: dict[str, Any]) -> None:
         reply.start_stream()
-        time.sleep(1.0)
+        time.sleep(2.0)
 
-    answer = ask(behave)
+    answer = ask(behave, deadlines=QUICK)
     assert (answer.outcome, answer.text) == (Outcome.TIMEOUT, "")
-    assert answer.seconds < 0.9
+    assert answer.seconds < 1.9
 
 
 def test_a_server_that_stalls_times_out_and_its_part_is_kept() -> None:
     def behave(reply: Reply, _: dict[str, Any]) -> None:
         reply.start_stream()
         reply.token("half of ")
-        time.sleep(1.0)
+        time.sleep(2.0)
 
-    answer = ask(behave)
+    answer = ask(behave, deadlines=QUICK)
     assert (answer.outcome, answer.text) == (Outcome.TIMEOUT, "half of ")
     assert "further token" in answer.error
 
@@ -153,15 +148,15 @@ def test_a_server_that_stalls_times_out_and_its_part_is_kept() -> None:
 def test_a_server_that_drips_for_ever_meets_the_total_deadline() -> None:
     def behave(reply: Reply, _: dict[str, Any]) -> None:
         reply.start_stream()
-        for _turn in range(40):
+        for _turn in range(100):
             reply.token("x")
             time.sleep(0.05)
 
-    answer = ask(behave, deadlines=Deadlines(load=0.0, first_token=0.5, stall=0.5, total=0.6))
+    answer = ask(behave, deadlines=replace(PATIENT, total=1.0))
     assert answer.outcome is Outcome.TIMEOUT
-    assert "no end within 0.6 s" in answer.error
-    assert 5 <= len(answer.text) < 30
-    assert answer.seconds < 1.0
+    assert "no end within 1 s" in answer.error
+    assert 0 < len(answer.text) < 100
+    assert answer.seconds < 4.0
 
 
 def test_a_stream_without_its_final_record_is_incomplete() -> None:
@@ -273,7 +268,7 @@ def test_a_server_that_sends_without_end_is_cut_off(monkeypatch: pytest.MonkeyPa
 def test_the_models_of_a_server_come_with_their_digests() -> None:
     script = Script(answers("x"), sizes={"qwen2.5-coder:7b": 4_000})
     with serving(script) as url:
-        (model,) = installed(url, QUICK)
+        (model,) = installed(url, PATIENT)
     assert (model.name, model.digest, model.bytes) == ("qwen2.5-coder:7b", DIGEST, 4000)
     with pytest.raises(ConnectionError, match="refuses"):
-        installed(url, QUICK)
+        installed(url, PATIENT)

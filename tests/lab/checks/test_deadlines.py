@@ -79,7 +79,7 @@ HEAVY = """extern "C" __global__ void k(const float* x, float* y, int turns) {
 def test_a_run_that_advances_is_the_emulator_s_limit_and_no_fault_of_the_kernel(
     bench: Bench,
 ) -> None:
-    start = Start("k", ("x", "y", 100_000), grid=(4000, 1, 1))
+    start = Start("k", ("x", "y", 20_000), grid=(4000, 1, 1))
     run = bench.run(HEAVY, start, _buffers(), cpu_seconds=0.5)
 
     (finding,) = run.findings
