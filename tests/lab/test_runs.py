@@ -5,10 +5,11 @@ from typing import Any, cast
 import pytest
 
 from rocm_pipeline.lab.cases import Trial
-from rocm_pipeline.lab.evidence import CaseRecord, Finding, Status
+from rocm_pipeline.lab.evidence import CaseRecord, Status
 from rocm_pipeline.lab.runs import WholeRun, settled, settled_sample
 from rocm_pipeline.lab.sampled import SampledRun
 from rocm_pipeline.targets.spec import Target
+from tests.lab.slow_trials import record_of, trial_of
 
 SIZE = 200_000
 
@@ -31,33 +32,13 @@ class _Whole:
     def run(self, builds: object, trial: Trial, *_: object, hurried: bool = False) -> Any:
         del builds, hurried
         self.tried.append(trial.case.symbols["n"])
-        return _record(trial, self.status)
+        return record_of(trial, self.status)
 
 
 class _Samples(_Whole):
     def run(self, builds: object, trial: Trial, *_: object, hurried: bool = False) -> Any:
         record = super().run(builds, trial, hurried=hurried)
         return [SampledRun(trial, record)]
-
-
-def _record(trial: Trial, status: Status) -> CaseRecord:
-    passed = status is Status.PASSED
-    return CaseRecord(
-        case=trial.case,
-        origin=cast(Any, trial.origin),
-        seed=trial.seed,
-        wave=32,
-        lane_order="forward",
-        status=status,
-        max_absolute_error=0 if passed else None,
-        worst_ratio=0 if passed else None,
-        findings=() if passed else (Finding(status=status, message="too much"),),
-    )
-
-
-def _trial(target: Target, origin: str) -> Trial:
-    case = target.public_cases[0].model_copy(update={"symbols": {"n": SIZE}})
-    return Trial(case, cast(Any, origin), 7)
 
 
 def _yours(target: Target) -> Target:
@@ -72,18 +53,18 @@ def _settled(
     sample: Status = Status.PASSED,
 ) -> tuple[CaseRecord, list[int], list[int]]:
     """Return what is said of a late run, and the sizes that were tried whole and by samples."""
-    trial, runner, sampler = _trial(target, origin), _Whole(whole), _Samples(sample)
+    trial, runner, sampler = trial_of(target, SIZE, origin), _Whole(whole), _Samples(sample)
     builds = cast(Any, {32: None})
     [record] = settled(
-        *(target, WholeRun(trial, 32), [_record(trial, late)]),
+        *(target, WholeRun(trial, 32), [record_of(trial, late)]),
         *(cast(Any, runner), cast(Any, sampler), builds),
     )
     return record, runner.tried, sampler.tried
 
 
 def _settled_sample(target: Target, origin: str, found: Status) -> tuple[CaseRecord, list[int]]:
-    trial, sampler = _trial(target, origin), _Samples(Status.PASSED)
-    run = settled_sample(target, SampledRun(trial, _record(trial, found)), cast(Any, sampler), {})
+    trial, sampler = trial_of(target, SIZE, origin), _Samples(Status.PASSED)
+    run = settled_sample(target, SampledRun(trial, record_of(trial, found)), cast(Any, sampler), {})
     return run.record, sampler.tried
 
 
@@ -100,7 +81,7 @@ def test_a_kernel_for_a_target_is_inconclusive_where_it_is_too_slow(
 def test_who_verifies_a_kernel_is_told_what_was_replaced(target: Target, origin: str) -> None:
     record, whole, _ = _settled(_yours(target), origin)
     assert record.status is Status.PASSED
-    assert record.stands_for == _trial(target, origin).case.name
+    assert record.stands_for == trial_of(target, SIZE, origin).case.name
     assert max(whole) == SIZE // 2
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from rocm_pipeline.lab.cases import Trial
 from rocm_pipeline.lab.emulator.emulator import HURRIED_SHARE
-from rocm_pipeline.lab.evidence import CaseRecord, Finding, Status
+from rocm_pipeline.lab.evidence import CaseRecord, Status
 from rocm_pipeline.lab.slow_cases import (
     Execute,
     Speed,
@@ -18,31 +18,12 @@ from rocm_pipeline.lab.slow_cases import (
 )
 from rocm_pipeline.targets.spec import Symbol, Target
 from rocm_pipeline.targets.subject import Case
+from tests.lab.slow_trials import record_of, trial_of
 
 Work = Callable[[int], float]
 """Deadlines that a kernel needs at a size."""
 NEVER = float("inf")
 SIZE = 200_001
-
-
-def _trial(target: Target, n: int = SIZE, *, public: bool = False) -> Trial:
-    case = target.public_cases[0].model_copy(update={"symbols": {"n": n}})
-    return Trial(case, "public" if public else "held out", 7)
-
-
-def _record(trial: Trial, status: Status) -> CaseRecord:
-    passed = status is Status.PASSED
-    return CaseRecord(
-        case=trial.case,
-        origin=trial.origin,  # pyright: ignore[reportArgumentType]  # none of these is "agent"
-        seed=trial.seed,
-        wave=32,
-        lane_order="forward",
-        status=status,
-        max_absolute_error=0 if passed else None,
-        worst_ratio=0 if passed else None,
-        findings=() if passed else (Finding(status=status, message="found"),),
-    )
 
 
 def _execute(work: Work, late: Status, wrong_at: Sequence[int] = ()) -> Execute:
@@ -51,8 +32,8 @@ def _execute(work: Work, late: Status, wrong_at: Sequence[int] = ()) -> Execute:
     def execute(trial: Trial, hurried: bool) -> list[CaseRecord]:
         n = trial.case.symbols["n"]
         if work(n) > (HURRIED_SHARE if hurried else 1):
-            return [_record(trial, late)]
-        return [_record(trial, Status.WRONG_VALUE if n in wrong_at else Status.PASSED)]
+            return [record_of(trial, late)]
+        return [record_of(trial, Status.WRONG_VALUE if n in wrong_at else Status.PASSED)]
 
     return execute
 
@@ -80,13 +61,13 @@ def _nothing(trial: Trial, hurried: bool) -> NoReturn:
 
 
 def _halved_sizes(target: Target, n: int) -> list[int]:
-    return [case.symbols["n"] for case in smaller_sizes(target, _trial(target, n).case)]
+    return [case.symbols["n"] for case in smaller_sizes(target, trial_of(target, n).case)]
 
 
 def _judged(target: Target, work: Work, late: Status = Status.TIMEOUT) -> CaseRecord:
-    trial = _trial(target)
+    trial = trial_of(target, SIZE)
     assert work(SIZE) > 1
-    [record] = judge_smaller(target, trial, [_record(trial, late)], _execute(work, late))
+    [record] = judge_smaller(target, trial, [record_of(trial, late)], _execute(work, late))
     return record
 
 
@@ -100,13 +81,13 @@ def test_honest_work_is_no_hang_but_is_judged_where_it_ends(
         return times * (n / SIZE) ** power
 
     found = _judged(target, work, late)
-    smallest = work(smaller_sizes(target, _trial(target).case)[0].symbols["n"])
+    smallest = work(smaller_sizes(target, trial_of(target, SIZE).case)[0].symbols["n"])
     if smallest > HURRIED_SHARE:
         assert found.status is late  # no size at all ends: nothing is known
         return
     n = found.case.symbols["n"]
     assert found.status is Status.PASSED
-    assert found.stands_for == _trial(target).case.name
+    assert found.stands_for == trial_of(target, SIZE).case.name
     assert work(n) <= 1
     assert n == (SIZE + 1) // 2 or work(n) > HURRIED_SHARE  # the next one may not end
 
@@ -121,22 +102,22 @@ def test_a_loop_that_ends_only_up_to_some_size_is_a_hang(target: Target, thresho
 @pytest.mark.parametrize("threshold", [1000, 150_000])
 def test_what_goes_on_is_no_hang_however_its_work_grows(target: Target, threshold: int) -> None:
     found = _judged(target, _up_to(threshold), Status.INCONCLUSIVE)
-    assert (found.status, found.stands_for) == (Status.PASSED, _trial(target).case.name)
+    assert (found.status, found.stands_for) == (Status.PASSED, trial_of(target, SIZE).case.name)
     ends = [n for n in _halved_sizes(target, SIZE) if n <= threshold]
     assert found.case.symbols["n"] == max(ends)
 
 
 def test_a_kernel_that_never_ends_hangs_at_its_own_size(target: Target) -> None:
-    assert _judged(target, _never) == _record(_trial(target), Status.TIMEOUT)
+    assert _judged(target, _never) == record_of(trial_of(target, SIZE), Status.TIMEOUT)
 
 
 @pytest.mark.parametrize("late", [Status.TIMEOUT, Status.INCONCLUSIVE])
 @pytest.mark.parametrize("place", [-3, -1])
 def test_a_defect_at_a_smaller_size_is_told(target: Target, place: int, late: Status) -> None:
-    trial = _trial(target)
+    trial = trial_of(target, SIZE)
     wrong = smaller_sizes(target, trial.case)[place].symbols["n"]
     execute = _execute(lambda n: n / 2e6, late, [wrong])
-    [record] = judge_smaller(target, trial, [_record(trial, late)], execute)
+    [record] = judge_smaller(target, trial, [record_of(trial, late)], execute)
     assert (record.status, record.case.symbols["n"]) == (Status.WRONG_VALUE, wrong)
 
 
@@ -147,21 +128,23 @@ def test_a_trial_takes_few_executions(target: Target) -> None:
         tried.append(trial.case.symbols["n"])
         return execute(trial, hurried)
 
-    judge_smaller(target, _trial(target), [_record(_trial(target), Status.TIMEOUT)], counted)
+    judge_smaller(
+        target, trial_of(target, SIZE), [record_of(trial_of(target, SIZE), Status.TIMEOUT)], counted
+    )
     assert tried == [-(-SIZE >> halvings) for halvings in range(8, 0, -1)]
 
 
 @pytest.mark.parametrize("late", [Status.TIMEOUT, Status.INCONCLUSIVE])
 def test_the_smallest_size_there_is_stays_as_it_is(target: Target, late: Status) -> None:
-    trial = _trial(target, 1)
-    records = [_record(trial, late)]
+    trial = trial_of(target, 1)
+    records = [record_of(trial, late)]
     assert judge_smaller(target, trial, records, _nothing) == records
 
 
 def test_one_smaller_size_is_enough(target: Target) -> None:
-    trial = _trial(target, 2)
+    trial = trial_of(target, 2)
     execute = _execute(lambda n: n / 10, Status.INCONCLUSIVE)
-    [record] = judge_smaller(target, trial, [_record(trial, Status.INCONCLUSIVE)], execute)
+    [record] = judge_smaller(target, trial, [record_of(trial, Status.INCONCLUSIVE)], execute)
     assert (record.status, record.case.symbols["n"]) == (Status.PASSED, 1)
 
 
@@ -179,37 +162,37 @@ def test_one_smaller_size_is_enough(target: Target) -> None:
 def test_nothing_smaller_stands_for_a_size_that_is_not_replaced(
     target: Target, work: Work, status: Status, public: bool
 ) -> None:
-    trial = _trial(target, public=public)
-    late = [_record(trial, Status.TIMEOUT)]
+    trial = trial_of(target, SIZE, "public" if public else "held out")
+    late = [record_of(trial, Status.TIMEOUT)]
     [record] = judge_at_its_size(target, trial, late, _execute(work, Status.TIMEOUT))
     assert (record.case, record.stands_for) == (trial.case, None)
     assert {record.status, *(finding.status for finding in record.findings)} == {status}
 
 
 def test_what_is_too_slow_at_its_size_says_so(target: Target) -> None:
-    trial = _trial(target)
-    late = [_record(trial, Status.TIMEOUT)]
+    trial = trial_of(target, SIZE)
+    late = [record_of(trial, Status.TIMEOUT)]
     slow = judge_at_its_size(target, trial, late, _execute(_twice_the_time, Status.TIMEOUT))
     assert "at this size" in slow[0].findings[0].message
     assert speed_of(slow) is Speed.ADVANCES
 
 
 def test_what_goes_on_at_its_size_is_not_tried_at_others(target: Target) -> None:
-    trial = _trial(target)
-    late = [_record(trial, Status.INCONCLUSIVE)]
+    trial = trial_of(target, SIZE)
+    late = [record_of(trial, Status.INCONCLUSIVE)]
     assert judge_at_its_size(target, trial, late, _nothing) == late
 
 
 def test_a_defect_is_not_excused_as_slowness(target: Target) -> None:
-    trial = _trial(target)
-    late = [_record(trial, Status.TIMEOUT)]
+    trial = trial_of(target, SIZE)
+    late = [record_of(trial, Status.TIMEOUT)]
     execute = _execute(_twice_the_time, Status.TIMEOUT, [-(-SIZE >> 8)])
     assert judge_at_its_size(target, trial, late, execute) == late
 
 
 def test_of_two_executions_only_what_stood_is_excused(target: Target) -> None:
-    trial = _trial(target)
-    late = [_record(trial, status) for status in (Status.TIMEOUT, Status.INCONCLUSIVE)]
+    trial = trial_of(target, SIZE)
+    late = [record_of(trial, status) for status in (Status.TIMEOUT, Status.INCONCLUSIVE)]
     stood, went_on = judge_at_its_size(
         target, trial, late, _execute(_twice_the_time, Status.TIMEOUT)
     )
@@ -272,8 +255,8 @@ def test_what_one_symbol_loses_to_another_makes_no_case_smaller(target: Target) 
 
 
 def test_a_defect_counts_more_than_the_time(target: Target) -> None:
-    trial = _trial(target)
-    late, wrong = (_record(trial, s) for s in (Status.INCONCLUSIVE, Status.RACE))
+    trial = trial_of(target, SIZE)
+    late, wrong = (record_of(trial, s) for s in (Status.INCONCLUSIVE, Status.RACE))
     assert speed_of([late, wrong]) is Speed.ENDED
-    assert speed_of([_record(trial, Status.PASSED)]) is Speed.ENDED
+    assert speed_of([record_of(trial, Status.PASSED)]) is Speed.ENDED
     assert speed_of([late]) is Speed.ADVANCES

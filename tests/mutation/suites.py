@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz.oracle import HangError, limited_processor_time
+from tests.fuzz.oracle import HangError, limited_memory, limited_processor_time
 from tests.mutation.mutants import load_whole
 
 _DEVICES = {"toolchain", "sandbox", "tmp_path", "monkeypatch", "capsys", "libraries_of"}
@@ -61,7 +61,8 @@ class Suites:
 
 def _passes(test: Callable[[], None]) -> bool:
     try:
-        with limited_processor_time():
+        # a defect may loop for ever, and keep what it makes: one once took all of the memory
+        with limited_processor_time(), limited_memory():
             test()
     except (Exception, HangError, pytest.fail.Exception):
         return False
