@@ -111,7 +111,10 @@ class Plan:
         return all(lane.is_settled for lane in self.lanes)
 
     def extend(self, kind: Kind) -> None:
-        """Put every job of a kind, longest first, where it is expected to end soonest."""
+        """Put the jobs of a kind, longest first, where each is expected to end soonest.
+
+        Ends early when the plan is settled: what would follow is of this kind's level, too.
+        """
         kind.jobs.sort(key=_by_length)
         now, lanes, first = self.now, self.lanes, kind.jobs[0]
         heads: list[tuple[float, float, int]] = []
@@ -127,6 +130,8 @@ class Plan:
             index, model, speed, cost = served[position]
             lane = lanes[index]
             lane.add(kind, model, end)
+            if lane.budget and lane.is_settled and self.is_settled:
+                return
             if following is not None:
                 end = lane.end(model, speed, following)
                 heapq.heapreplace(heads, ((end - now) * cost, end, position))
