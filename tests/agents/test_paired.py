@@ -262,7 +262,6 @@ def test_a_trial_that_budget_or_network_ends_is_no_measurement(
     assert read_history(records).trials == ()
 
 
-@only_long
 def test_the_planned_arm_does_the_kernel_tasks_of_the_plan(
     records: Records, url: str, experiment: Callable[..., PairedExperiment]
 ) -> None:
@@ -273,7 +272,6 @@ def test_the_planned_arm_does_the_kernel_tasks_of_the_plan(
     assert tasks == ["kernel_wide", "kernel_lean"]
 
 
-@only_long
 def test_the_measured_baseline_is_what_the_ledger_says(
     records: Records, url: str, experiment: Callable[..., PairedExperiment]
 ) -> None:

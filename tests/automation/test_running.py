@@ -69,7 +69,6 @@ def test_a_deleted_page_is_written_again_and_nothing_else_is_made(
     assert again.made == ()
 
 
-@only_long
 def test_a_deleted_value_is_made_again_and_what_it_led_to_stands(command: Command) -> None:
     command.run()
     (command.home.artefacts / "plan" / "row_softmax").unlink()
@@ -138,7 +137,6 @@ def test_a_full_disk_ends_everything_with_one_line(command: Command) -> None:
         assert summary.succeeded
 
 
-@only_long
 def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Command) -> None:
     command.run()
     command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
@@ -148,7 +146,6 @@ def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Comm
     assert set(command.pipeline.workshop.calls) == {"plan", "judge_baseline", "develop"}
 
 
-@only_long
 def test_another_answer_makes_stale_what_was_made_from_it(command: Command) -> None:
     command.run()
     command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
@@ -207,7 +204,6 @@ def test_a_gate_is_told_of_once(command: Command) -> None:
     assert [failure.stage for failure in failures] == ["kernel_candidates"]
 
 
-@only_long
 def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
     """What the UI shows of a partition comes from Dagster's resolver."""
 
@@ -240,7 +236,6 @@ def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
     }
 
 
-@only_long
 def test_a_failed_gate_is_tried_again_and_never_passed_by(command: Command) -> None:
     command.pipeline.workshop.kernels_pass = False
     command.run()

@@ -105,7 +105,6 @@ def test_the_example_that_the_embedded_agent_writes_runs(
     assert [block.line for block in found.passed] == [3]
 
 
-@only_long
 @pytest.mark.torch
 def test_of_several_examples_each_ends_for_its_own_reason(run_all: RunAll) -> None:
     good, wrong, unused_operator, printing, endless, doubled, late, mistaken = run_all(

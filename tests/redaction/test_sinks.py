@@ -15,7 +15,6 @@ import pytest
 from rocm_pipeline.redaction.process import FINGERPRINTS_VARIABLE
 from tests.conftest import RecordFigure
 from tests.redaction.canaries import CANARIES, ENCODINGS
-from tests.scale import only_long
 
 SINKS: Mapping[str, tuple[str, ...]] = {
     "journal and records": ("records.sqlite*",),
@@ -140,7 +139,6 @@ def test_every_sink_was_written_and_says_what_is_gone(leaked: dict[str, bytes]) 
         assert content.count(b"[redacted]") >= len(CANARIES), sink
 
 
-@only_long
 def test_secrets_that_nobody_knows_of_are_found_in_every_sink(tmp_path: Path) -> None:
     """The control: the same run leaks all of it when the variables are not named like secrets."""
     for sink, content in _run(tmp_path / "home", "CANARY_{}_TEXT", "unguarded").items():
