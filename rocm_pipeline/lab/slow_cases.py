@@ -111,14 +111,26 @@ def judge_at_its_size(
 ) -> Sequence[CaseRecord]:
     """Return `late` as it is where it hangs, else INCONCLUSIVE: nothing smaller stands for it.
 
-    One that is wrong at a smaller size is not excused as slow either.
+    One that is wrong at a smaller size is not excused as slow either, and its author is told.
     """
     if speed_of(late) is Speed.ADVANCES:
         return late
     smaller = judge_smaller(target, trial, late, execute)
-    is_slow = speed_of(smaller) is not Speed.STANDS
-    wrong = any(record.findings for record in smaller if record.stands_for)
-    return late if wrong or not is_slow else _undecided(late)
+    wrong = next((each for each in smaller if each.stands_for and each.findings), None)
+    if wrong is not None:
+        return [_told_of(wrong, record) for record in late]
+    return late if speed_of(smaller) is Speed.STANDS else _undecided(late)
+
+
+def _told_of(wrong: CaseRecord, late: CaseRecord) -> CaseRecord:
+    """Return `late`, whose findings tell what is wrong at a smaller size as well."""
+    defect = wrong.findings[0]
+    words = f"at {wrong.case.name}, where they end, {defect.status.value}: {defect.message}"
+    findings = tuple(
+        finding.model_copy(update={"message": f"{finding.message}; {words}"})
+        for finding in late.findings
+    )
+    return late.model_copy(update={"findings": findings})
 
 
 def _undecided(records: Sequence[CaseRecord]) -> list[CaseRecord]:

@@ -167,6 +167,7 @@ def test_nothing_smaller_stands_for_a_size_that_is_not_replaced(
     [record] = judge_at_its_size(target, trial, late, _execute(work, Status.TIMEOUT))
     assert (record.case, record.stands_for) == (trial.case, None)
     assert {record.status, *(finding.status for finding in record.findings)} == {status}
+    assert (record == late[0]) == (status is Status.TIMEOUT)
 
 
 def test_what_is_too_slow_at_its_size_says_so(target: Target) -> None:
@@ -186,8 +187,14 @@ def test_what_goes_on_at_its_size_is_not_tried_at_others(target: Target) -> None
 def test_a_defect_is_not_excused_as_slowness(target: Target) -> None:
     trial = trial_of(target, SIZE)
     late = [record_of(trial, Status.TIMEOUT)]
-    execute = _execute(_twice_the_time, Status.TIMEOUT, [-(-SIZE >> 8)])
-    assert judge_at_its_size(target, trial, late, execute) == late
+    wrong_at = -(-SIZE >> 8)
+    execute = _execute(_twice_the_time, Status.TIMEOUT, [wrong_at])
+    [record] = judge_at_its_size(target, trial, late, execute)
+    assert (record.status, record.case, record.stands_for) == (Status.TIMEOUT, trial.case, None)
+    [finding] = record.findings
+    assert finding.status is Status.TIMEOUT
+    words = f"at n={wrong_at},io=f32,factor=2, where they end, WRONG_VALUE: found"
+    assert finding.message == f"found; {words}"
 
 
 def test_of_two_executions_only_what_stood_is_excused(target: Target) -> None:

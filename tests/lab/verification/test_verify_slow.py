@@ -82,3 +82,13 @@ def test_a_given_size_that_is_too_large_is_inconclusive(tmp_path: Path, cache: P
     verdict = _judged(PREFIXES, 40_000, tmp_path / "given", cache)
     assert verdict.status is Status.INCONCLUSIVE
     assert "do too much at this size for the emulator" in (verdict.finding or "")
+
+
+def test_a_given_size_that_is_too_large_does_not_hide_what_is_wrong_at_smaller_ones(
+    tmp_path: Path, cache: Path
+) -> None:
+    wrong = PREFIXES.replace("j <= i; ++j) sum +=", "j < n; ++j) if (j < i) sum +=")
+    verdict = _judged(wrong, 400_000, tmp_path / "wrong", cache)
+    assert (verdict.status, verdict.origin) == (Status.TIMEOUT, "public")
+    assert verdict.case == "n=400000"
+    assert ", where they end, WRONG_VALUE: y: " in (verdict.finding or "")
