@@ -13,13 +13,15 @@ from rocm_pipeline.lab.evidence import (
     Evidence,
     Speedup,
     Status,
+    Tier,
 )
 
 _RELATIVE = 1e-3
 _ABSOLUTE = 1e-6
 """How far the error of an execution, over what is allowed, may move with the last bits of a
 float64 reference, which differ between processors and versions of numpy."""
-_OF_VALUES = (Kind.OUTCOME, Kind.EXECUTIONS, Kind.CONTROLS)
+_MOVING = {"max_absolute_error", "worst_ratio", "findings"}
+"""What rounding may change of an execution."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def _judge(part: Part, found: Part | None, exactness: Exactness) -> tuple[Verdic
         return Verdict.UNCHECKED, "it took longer here than a run may take"
     if other:
         return _judge_loosely(part, found, other)
-    if exactness.other_arithmetic and part.kind in _OF_VALUES and _is_close(part, found):
+    if exactness.other_arithmetic and _is_close(part, found):
         return Verdict.REPRODUCED, f"within rounding; {exactness.other_arithmetic}"
     return Verdict.NOT_REPRODUCED, "the figures differ, and nothing here explains it"
 
@@ -100,21 +102,28 @@ def _judge_loosely(part: Part, found: Part, why: str) -> tuple[Verdict, str]:
 
 def _contradiction(part: Part, found: Part) -> str:
     """Say what holds with every version and does not hold here; nothing when all does."""
-    for before, after in zip_longest(part.records, found.records):
-        if isinstance(before, Outcome) and isinstance(after, Outcome):
-            if (before.status, before.tier) != (after.status, after.tier):
+    for pair in zip_longest(part.records, found.records):
+        match pair:
+            case Outcome() as before, Outcome() as after if _end(before) != _end(after):
                 return "another outcome"
-        elif isinstance(before, CompileRecord) and isinstance(after, CompileRecord):
-            if before.status != after.status:
+            case CompileRecord() as before, CompileRecord() as after if (
+                before.status != after.status
+            ):
                 return "it compiles there or here, not both"
-        elif isinstance(before, Speedup) and isinstance(after, Speedup):
-            if before.low > after.high or after.low > before.high:
+            case Speedup() as before, Speedup() as after if (
+                before.low > after.high or after.low > before.high
+            ):
                 return "the ranges do not overlap"
-        elif isinstance(after, ControlRecord) and not after.rejected:
-            return f"the trivial kernel '{after.name}' passes here"
-    if _all_passed(part.records) and not _all_passed(found.records):
-        return "an execution fails here"
-    return ""
+            case _, ControlRecord() as after if not after.rejected:
+                return f"the trivial kernel '{after.name}' passes here"
+            case _:
+                pass
+    fails = _all_passed(part.records) and not _all_passed(found.records)
+    return "an execution fails here" if fails else ""
+
+
+def _end(outcome: Outcome) -> tuple[Status, Tier | None]:
+    return outcome.status, outcome.tier
 
 
 def _all_passed(records: Sequence[object]) -> bool:
@@ -122,19 +131,26 @@ def _all_passed(records: Sequence[object]) -> bool:
 
 
 def _is_close(part: Part, found: Part) -> bool:
+    """Whether rounding explains what differs; it moves errors and words about them, no more."""
     pairs = zip_longest(part.records, found.records)
     return all(_are_close(before, after) for before, after in pairs)
 
 
 def _are_close(before: object, after: object) -> bool:
-    if isinstance(before, Outcome) and isinstance(after, Outcome):
-        return (before.status, before.tier) == (after.status, after.tier)
-    if not isinstance(before, CaseRecord) or not isinstance(after, CaseRecord):
-        return before == after
-    figures = ("max_absolute_error", "worst_ratio", "findings")
-    same = before.model_dump(exclude=set(figures)) == after.model_dump(exclude=set(figures))
-    if not same or before.worst_ratio is None or after.worst_ratio is None:
-        return same and before.worst_ratio is after.worst_ratio
+    match before, after:
+        case Outcome(), Outcome():
+            return _end(before) == _end(after)
+        case CaseRecord(), CaseRecord():
+            return _errors_are_close(before, after)
+        case _:
+            return False  # nothing else depends on the last bits of a reference
+
+
+def _errors_are_close(before: CaseRecord, after: CaseRecord) -> bool:
+    if before.model_dump(exclude=_MOVING) != after.model_dump(exclude=_MOVING):
+        return False
+    if before.worst_ratio is None or after.worst_ratio is None:
+        return before.worst_ratio is after.worst_ratio
     room = _ABSOLUTE + _RELATIVE * before.worst_ratio
     return abs(before.worst_ratio - after.worst_ratio) <= room
 

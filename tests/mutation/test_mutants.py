@@ -102,6 +102,10 @@ SUBJECTS = (
         ("tests.mutation.test_gate_rules",),
         only=("_reason_against",),
     ),
+    Subject(
+        "rocm_pipeline.bundle.compare",
+        ("tests.bundle.test_compare", "tests.bundle.test_compare_rules"),
+    ),
 )
 
 
