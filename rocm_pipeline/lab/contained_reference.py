@@ -6,7 +6,6 @@ answer of a batch that must be repeatable is asked for again at its end, and mus
 """
 
 import json
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rocm_pipeline.errors import UserError, one_line
+from rocm_pipeline.lab.emulator.job import bare_interpreter
 from rocm_pipeline.lab.sandbox import (
     Completed,
     Limits,
@@ -140,7 +140,7 @@ class ContainedReference:
 
         Only the first has had all of the time and memory, so only it is blamed for their end.
         """
-        argv, readonly = _command()
+        argv, readonly = command()
         largest = max(request.bytes for request in requests)
         limits = Limits(
             wall_seconds=bounds.seconds,
@@ -217,16 +217,12 @@ def _same(one: Array, other: Array) -> bool:
     return bool(np.allclose(one, other, rtol=_SAME, atol=_SAME * largest, equal_nan=True))
 
 
-def _command() -> tuple[list[str], dict[str, Path]]:
-    program = Path(str(files("rocm_pipeline.lab") / "inside" / "case_program.py"))
-    packages = Path(np.__file__).resolve().parents[1]
-    readonly = {_PROGRAM: program, _PACKAGES: packages}
-    interpreter = Path(sys.executable).resolve()
-    prefix = Path(sys.base_prefix).resolve()
-    if not prefix.is_relative_to("/usr"):
-        # at its own path, because an interpreter may hold absolute paths to its libraries
-        readonly[str(prefix)] = prefix
-    return [str(interpreter), "-I", "-S", "-B", _PROGRAM, _JOB, _PACKAGES], readonly
+def command() -> tuple[list[str], dict[str, Path]]:
+    """The command line, and what must be visible in the sandbox for it."""
+    interpreter, readonly = bare_interpreter()
+    readonly[_PROGRAM] = Path(str(files("rocm_pipeline.lab") / "inside" / "case_program.py"))
+    readonly[_PACKAGES] = Path(np.__file__).resolve().parents[1]
+    return [*interpreter, "-B", _PROGRAM, _JOB, _PACKAGES], readonly
 
 
 def _last_words(done: Completed, bounds: Bounds) -> str:

@@ -27,6 +27,7 @@ from tests.conftest import RecordFigure
 from tests.lab.sandbox.attacks import files, kernel, network, secrets, writing
 from tests.lab.sandbox.attacks.model import PRELUDE, WORKED
 from tests.lab.sandbox.attacks.registry import ATTACKS
+from tests.lab.sandbox.attacks.starts import product_starts
 from tests.lab.sandbox.attacks.world import CANARY, world
 from tests.scale import is_long
 
@@ -92,7 +93,7 @@ def inside(
     told = {
         **surroundings,
         "mechanism": sandbox.mechanism,
-        "flags": ["-I", "-S"],
+        "starts": product_starts(),
         "clang": ["/toolchain/zig", "clang"],
     }
     return sandbox.run(
@@ -115,7 +116,7 @@ def works_outside(name: str, program: str, surroundings: World) -> bool:
 
 
 def outside(program: str, surroundings: World, folder: Path) -> str:
-    told = {**surroundings, "mechanism": "outside", "flags": []}
+    told = {**surroundings, "mechanism": "outside", "starts": {"careless": []}}
     with open(str(surroundings["secret"]), "rb") as held:
         done = subprocess.run(
             [_python(), "-I", "-S", "-c", program, json.dumps(told)],

@@ -42,12 +42,13 @@ _PLANTED = "'import sys; print(chr(87) + \"ORKED\", flush=True)'"
 
 
 def _planted(name: str, plant: str) -> Attack:
-    """Code in the box that an unguarded start of Python there would run."""
+    """Code in the box that an unguarded start of Python there would run; all are tried."""
     return Attack(
         name,
         f"code = {_PLANTED}\n{plant}\n"
         "sys.stdout.flush()\n"
-        "subprocess.run([sys.executable, *A['flags'], '-c', 'import json'],"
+        "for options in A['starts'].values():\n"
+        "    subprocess.run([sys.executable, *options, '-c', 'import json'],"
         " env={'HOME': os.getcwd(), **variables})",
     )
 
