@@ -5,6 +5,8 @@ a test of the project, run here at its full size; what they put into the test re
 """
 
 import argparse
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -12,14 +14,15 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.figures import Figure, as_markdown, show
+from benchmarks.figures import Figure, NotRun, Row, as_markdown, show
 from benchmarks.machine import facts
 from benchmarks.sandbox_startup import sandbox_startup_seconds
+from rocm_pipeline.integration.interpreter import torch_version
 from tests.cheats.catalogue import ELSEWHERE, Elsewhere
 
 STARTS = 200
@@ -43,10 +46,16 @@ class Report:
     endings: Counter[str]
     passed: frozenset[str] = frozenset()
     """Names of the test functions of which every case passed."""
+    skipped: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    """How many tests of a module were skipped for a reason."""
 
     def values(self, name: str) -> list[str]:
         """Return all values recorded under `name`."""
         return [value for key, value in self.recorded if key == name]
+
+    def why_skipped(self, modules: str) -> str:
+        """Return the reasons of the tests skipped in modules whose names begin so."""
+        return "; ".join(sorted({why for name, why in self.skipped if name.startswith(modules)}))
 
 
 def _outside_the_suites() -> list[Elsewhere]:
@@ -72,22 +81,25 @@ def read_report(root: ElementTree.Element) -> Report:
     endings: Counter[str] = Counter()
     tests: set[str] = set()
     others: set[str] = set()
+    skipped: Counter[tuple[str, str]] = Counter()
     for case in root.iter("testcase"):
         found = {child.tag for child in case} & {"failure", "error", "skipped"}
         ending = min(found, default="passed")
         endings[ending] += 1
         test = case.attrib["name"].partition("[")[0]
         (tests if ending == "passed" else others).add(test)
+        for skip in case.iter("skipped"):
+            skipped[case.attrib.get("classname", ""), skip.attrib.get("message", "")] += 1
         recorded += [(each.attrib["name"], each.attrib["value"]) for each in case.iter("property")]
-    return Report(tuple(recorded), endings, frozenset(tests - others))
+    return Report(tuple(recorded), endings, frozenset(tests - others), skipped)
 
 
-def figures(report: Report) -> list[Figure]:
-    """Return every figure that the tests can give."""
+def figures(report: Report) -> list[Row]:
+    """Return every figure that the tests can give, and why any of them was not run."""
     ended = report.endings
     return [
-        *_attacks(report.values("attack")),
-        *_cheats(report.values("cheat"), report.values("honest"), report.passed),
+        *_attacks(report.values("attack"), report.why_skipped("tests.lab.sandbox")),
+        *_cheats(report),
         *_injections(report.values("injection")),
         *_canaries(report.values("canaries"), report.values("secrets"), report.values("encodings")),
         *_mutants(report.values("mutants")),
@@ -95,10 +107,21 @@ def figures(report: Report) -> list[Figure]:
         Figure("tests behind this table", sum(ended.values()), ""),
         Figure("  of them failed", ended["failure"] + ended["error"], "", aim=0),
         Figure("  of them skipped", ended["skipped"], "", aim=0),
+        *(
+            NotRun(f"  {count} of {module}", reason)
+            for (module, reason), count in sorted(report.skipped.items())
+        ),
     ]
 
 
-def _attacks(values: Sequence[str]) -> Iterator[Figure]:
+def _unless_skipped(figure: Figure, reason: str) -> Row:
+    """Fewer than there should be, where tests were skipped, is not run, and has their reason."""
+    if figure.met or not reason:
+        return figure
+    return NotRun(figure.what, f"{figure.value:,.0f} seen, {figure.bounds}: {reason}")
+
+
+def _attacks(values: Sequence[str], why_skipped: str) -> Iterator[Row]:
     tried = Counter(value.split("/", 1)[0] for value in values)
     contained = Counter(
         value.split("/", 1)[0] for value in values if value.endswith(":contained:control_ok")
@@ -121,26 +144,28 @@ def _attacks(values: Sequence[str]) -> Iterator[Figure]:
                 aim=0 if mechanism == "bubblewrap" else None,
             )
     if not tried["bubblewrap"]:
-        yield Figure("attacks tried, bubblewrap", 0, "", least=60)
+        yield _unless_skipped(Figure("attacks tried, bubblewrap", 0, "", least=60), why_skipped)
 
 
-def _cheats(
-    cheats: Sequence[str], honest: Sequence[str], passed_tests: frozenset[str]
-) -> Iterator[Figure]:
+def _cheats(report: Report) -> Iterator[Row]:
+    cheats, honest = report.values("cheat"), report.values("honest")
+    why_skipped = report.why_skipped("tests.")
     planted = {int(value.split("/", 1)[0]) for value in cheats}
     elsewhere = {entry.number for entry in ELSEWHERE} - planted
-    elsewhere -= {entry.number for entry in ELSEWHERE if entry.test not in passed_tests}
+    elsewhere -= {entry.number for entry in ELSEWHERE if entry.test not in report.passed}
     caught = sum(value.endswith(":caught") for value in cheats)
     passed = sum(value.endswith(":passed") for value in honest)
     both = len(planted | elsewhere)
-    yield Figure("entries of the catalogue of cheats that are shown", both, "of 43", least=43)
+    entries = Figure("entries of the catalogue of cheats that are shown", both, "of 43", least=43)
+    yield _unless_skipped(entries, why_skipped)
     yield Figure("  by a planted case", len(planted), "")
     yield Figure(
         "  by tests that the catalogue names, where nothing can be planted", len(elsewhere), ""
     )
     yield Figure("cheats planted", len(cheats), "")
     yield Figure("  caught for the stated reason", caught, "", least=len(cheats))
-    yield Figure("honest kernels and operators tried", len(honest), "", least=60)
+    tried = Figure("honest kernels and operators tried", len(honest), "", least=60)
+    yield _unless_skipped(tried, report.why_skipped("tests.cheats"))
     yield Figure("  rejected", len(honest) - passed, "", aim=0)
 
 
@@ -156,7 +181,7 @@ def _canaries(
     checks, leaks = _sums(values, r": (\d+) checks, (\d+) leaks")
     yield Figure("canary secrets", max(map(int, secrets), default=0), "", least=40)
     yield Figure("  encodings of each", max(map(int, encodings), default=0), "", least=10)
-    yield Figure("  sinks", len({value.split(":")[0] for value in values}), "")
+    yield Figure("  sinks", len({_subject(value) for value in values}), "")
     yield Figure("  checks", checks, "", least=1)
     yield Figure("  leaks", leaks, "", aim=0)
 
@@ -170,11 +195,16 @@ def _mutants(values: Sequence[str]) -> Iterator[Figure]:
 def _fuzzing(values: Sequence[str]) -> Iterator[Figure]:
     crashes = 0
     for value in sorted(values):
-        name, examples = value.split(":")[0], _sums([value], r": (\d+) examples, (\d+) crashes")
-        yield Figure(f"inputs fuzzed, {name}", examples[0], "", least=10_000)
+        examples = _sums([value], r": (\d+) examples, (\d+) crashes")
+        yield Figure(f"inputs fuzzed, {_subject(value)}", examples[0], "", least=10_000)
         crashes += examples[1]
     yield Figure("parsers fuzzed", len(values), "", least=5)
     yield Figure("  crashes, hangs, errors of more than a line", crashes, "", aim=0)
+
+
+def _subject(value: str) -> str:
+    """Return what a record is about; its name may hold colons of its own."""
+    return value.rpartition(": ")[0]
 
 
 def _sums(values: Sequence[str], pattern: str) -> list[int]:
@@ -205,9 +235,20 @@ PAGE = """\
 Written by `python -m benchmarks.trust --write docs/trust.md`; `make show-trust` measures the same
 and writes nothing. What each row means: [safety.md](safety.md), [cheats.md](cheats.md).
 
+A whole table needs root on x86-64 Linux with control groups and kernel headers, and PyTorch in
+`.venv` (its CPU build is enough). Tests that lack one of these are skipped; a row that falls short
+for it says "not run" with the reason, as does a row for each reason at the end.
+
 {facts}
 
 {table}"""
+
+
+def conditions() -> str:
+    """Return what some of the tests need, as it is here."""
+    user = "root" if os.geteuid() == 0 else "not root"
+    torch = torch_version()
+    return f"{user}, {platform.machine()}, {f'PyTorch {torch}' if torch else 'no PyTorch'}"
 
 
 def main() -> int:
@@ -215,7 +256,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there as well")
     file: Path | None = parser.parse_args().write
     console = Console()
-    machine = facts()
+    machine = f"{facts()}; {conditions()}"
     console.print(machine, soft_wrap=True)
     measured = [*startup(), *figures(run_suites())]
     if file is not None:

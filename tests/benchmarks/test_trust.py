@@ -1,12 +1,13 @@
 """The table of trust: what the tests recorded is added up, and what is absent is short."""
 
 from collections import Counter
+from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from benchmarks.figures import Figure
-from benchmarks.trust import Report, figures, read_report
+from benchmarks.figures import Figure, NotRun, Row
+from benchmarks.trust import PAGE, Report, conditions, figures, read_report
 from tests.cheats.catalogue import ELSEWHERE
 
 GOOD: list[tuple[str, str]] = [
@@ -24,14 +25,21 @@ GOOD: list[tuple[str, str]] = [
 
 
 def shown(
-    recorded: list[tuple[str, str]], endings: Counter[str] | None = None
-) -> dict[str, Figure]:
-    made = figures(Report(tuple(recorded), endings or Counter(passed=3)))
-    return {figure.what.strip(): figure for figure in made}
+    recorded: list[tuple[str, str]],
+    endings: Counter[str] | None = None,
+    skipped: Counter[tuple[str, str]] | None = None,
+) -> dict[str, Row]:
+    report = Report(tuple(recorded), endings or Counter(passed=3), skipped=skipped or Counter())
+    return {row.what.strip(): row for row in figures(report)}
 
 
-def short(found: dict[str, Figure]) -> set[str]:
-    return {name for name, figure in found.items() if not figure.met}
+def short(found: dict[str, Row]) -> set[str]:
+    return {name for name, row in found.items() if not row.met}
+
+
+def value(row: Row) -> float:
+    assert isinstance(row, Figure)
+    return row.value
 
 
 def test_a_complete_report_meets_every_aim() -> None:
@@ -80,8 +88,8 @@ def test_a_known_limit_is_a_row_of_its_own_and_not_among_the_contained() -> None
     ]
     found = shown([*GOOD, *weaker])
     assert short(found) == set()
-    assert found["NOT contained: limits that docs/safety.md names"].value == 1
-    assert found["contained, with a control that succeeds"].value == 1
+    assert value(found["NOT contained: limits that docs/safety.md names"]) == 1
+    assert value(found["contained, with a control that succeeds"]) == 1
 
 
 def test_the_first_mechanism_has_no_known_limit() -> None:
@@ -93,6 +101,52 @@ def test_the_first_mechanism_has_no_known_limit() -> None:
 def test_tests_that_failed_or_were_skipped_are_shown(ending: str) -> None:
     name = "failure" if ending == "failed" else ending
     assert short(shown(GOOD, Counter({name: 1, "passed": 2}))) == {f"of them {ending}"}
+
+
+def test_what_was_skipped_has_a_row_with_its_reason_and_what_lacks_for_it_is_not_run() -> None:
+    few = [entry for entry in GOOD if entry[0] not in ("attack", "honest")]
+    matrix = ("tests.lab.sandbox.test_attack_matrix", "the controls need root")
+    operators = ("tests.cheats.python.test_operators", "PyTorch is not installed")
+    found = shown(few, skipped=Counter({matrix: 7, operators: 2}))
+    not_run = {name: row.reason for name, row in found.items() if isinstance(row, NotRun)}
+    assert not_run == {
+        "attacks tried, bubblewrap": "0 seen, at least 60: the controls need root",
+        "honest kernels and operators tried": "0 seen, at least 60: PyTorch is not installed",
+        "7 of tests.lab.sandbox.test_attack_matrix": "the controls need root",
+        "2 of tests.cheats.python.test_operators": "PyTorch is not installed",
+    }
+    assert short(found) == set(not_run)
+
+
+def test_a_skipped_test_is_no_excuse_for_an_attack_that_was_not_contained() -> None:
+    escaped = ("attack", "bubblewrap/x:escaped:control_ok")
+    skipped = Counter({("tests.lab.sandbox.test_attack_matrix", "the controls need root"): 1})
+    row = shown([*GOOD, escaped], skipped=skipped)["contained, with a control that succeeds"]
+    assert isinstance(row, Figure)
+    assert not row.met
+
+
+def test_sinks_and_parsers_whose_names_begin_alike_count_by_themselves() -> None:
+    sinks = ("logs", "logs: names of loggers", "logs: names of threads")
+    found = shown([("canaries", f"{sink}: 400 checks, 0 leaks") for sink in sinks])
+    assert value(found["sinks"]) == 3
+    fuzzed = shown([("fuzz", "plans: of launches: 9 examples, 0 crashes")])
+    assert value(fuzzed["inputs fuzzed, plans: of launches"]) == 9
+
+
+def test_the_conditions_name_user_processor_and_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.trust.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("benchmarks.trust.platform.machine", lambda: "aarch64")
+    monkeypatch.setattr("benchmarks.trust.torch_version", lambda: None)
+    assert conditions() == "not root, aarch64, no PyTorch"
+    monkeypatch.setattr("benchmarks.trust.os.geteuid", lambda: 0)
+    monkeypatch.setattr("benchmarks.trust.torch_version", lambda: "2.6")
+    assert conditions() == "root, aarch64, PyTorch 2.6"
+
+
+def test_the_document_says_what_the_command_would_write() -> None:
+    document = Path(__file__).parents[2] / "docs" / "trust.md"
+    assert document.read_text(encoding="utf-8").startswith(PAGE.partition("{facts}")[0])
 
 
 def test_a_record_of_another_form_stops_the_command() -> None:
@@ -107,13 +161,14 @@ def test_the_report_of_the_tests_is_read() -> None:
             "<testcase name='a'><properties><property name='cheat' value='1/a:caught'/>"
             "</properties></testcase>"
             "<testcase name='b'><failure/></testcase>"
-            "<testcase name='c'><skipped/></testcase>"
+            "<testcase name='c' classname='tests.x'><skipped message='not root'/></testcase>"
             "<testcase name='d'><error/></testcase>"
             "</testsuite></testsuites>"
         )
     )
     assert report.values("cheat") == ["1/a:caught"]
     assert report.endings == Counter(passed=1, failure=1, skipped=1, error=1)
+    assert report.skipped == Counter({("tests.x", "not root"): 1})
 
 
 def test_an_entry_shown_by_other_tests_counts_only_when_all_of_them_passed() -> None:
@@ -137,5 +192,5 @@ def test_a_test_with_a_case_that_did_not_pass_has_not_passed() -> None:
 
 
 def _shown_entries(report: Report) -> float:
-    (found,) = [each.value for each in figures(report) if each.what.startswith("entries of")]
-    return found
+    (found,) = [each for each in figures(report) if each.what.startswith("entries of")]
+    return value(found)
