@@ -26,6 +26,7 @@ class Environment(BaseModel):
     toolchain: str
     sandbox: str
     device: str
+    """What kernels are judged on to export and to verify: the emulator, also beside a GPU."""
     python: str
     packages: dict[str, str]
     system: str

@@ -36,7 +36,8 @@ def contained_by(evidence: Evidence, here: str, about_baseline: bool) -> list[Ro
 
 
 def device(evidence: Evidence) -> Row:
-    why = "this version runs nothing on a device"
+    """Return the row of what the kernel ran on: here the emulator, also where there is a GPU."""
+    why = "verifying takes the CPU emulator; `rocm-pipeline device` runs a kernel on a GPU"
     return _compared(
         Kind.DEVICE, "measured on", evidence.measured_on, NO_DEVICE, Verdict.UNCHECKED, why
     )
