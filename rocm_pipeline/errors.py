@@ -4,6 +4,8 @@ Every one of them is shown as a single line, `where: what. fix`, and ends a comm
 `EXIT_BAD_INPUT`. Anything else that escapes is a defect of ours and keeps its traceback.
 """
 
+from rocm_pipeline.redaction.cutting import cut
+
 EXIT_OK = 0
 EXIT_NOT_ACCEPTED = 1
 """The command ran to its end, but some target did not reach what was asked for."""
@@ -21,11 +23,11 @@ _LONGEST_LINE = 2000
 def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
     """Return `text` as one plain line: errors quote hostile input and go to terminals.
 
-    What is no printable character becomes a space, spaces are joined, and the rest is cut off.
+    What is no printable character becomes a space, spaces are joined, and the rest is cut off, in
+    which no half of a secret is left.
     """
     words = "".join(c if c.isprintable() else " " for c in text).split()
-    line = " ".join(words)
-    return line if len(line) <= longest else line[: longest - 1] + "\u2026"
+    return cut(" ".join(words), longest)
 
 
 class UserError(Exception):

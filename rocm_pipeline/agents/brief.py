@@ -17,6 +17,7 @@ from rocm_pipeline.lab.evidence import (
 )
 from rocm_pipeline.lab.ranking import mean_speedup
 from rocm_pipeline.planning.plan import Task
+from rocm_pipeline.redaction.cutting import cut
 from rocm_pipeline.targets.spec import Target
 
 MAX_FINDINGS = 12
@@ -202,4 +203,5 @@ def _rounded(value: float | None) -> float | None:
 def _shorten(message: str) -> str:
     if len(message) <= MAX_MESSAGE:
         return message
-    return message[:MAX_MESSAGE] + f" [... {len(message) - MAX_MESSAGE} more characters]"
+    left_out = f" [... {len(message) - MAX_MESSAGE} more characters]"
+    return cut(message, MAX_MESSAGE, "") + left_out

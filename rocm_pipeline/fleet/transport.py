@@ -19,6 +19,7 @@ import httpx
 from rocm_pipeline.fleet.degenerate import repetition
 from rocm_pipeline.fleet.stopping import Stop
 from rocm_pipeline.records.outcome import Outcome
+from rocm_pipeline.redaction.cutting import cut
 
 # The package makes a client from OLLAMA_HOST when it is imported, and raises where that is no
 # address. What the variable says is for hosts.py to read, and to refuse in words.
@@ -372,4 +373,4 @@ def _outcome_of_status(error: ollama.ResponseError) -> Outcome:
 
 def _short(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:200] + "..."
+    return cut(text, 200)

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from rocm_pipeline.redaction.cutting import clean_with
 from rocm_pipeline.redaction.environment import Found, find
 from rocm_pipeline.redaction.fingerprints import Fingerprints
 from rocm_pipeline.redaction.redactor import Redactor
@@ -75,6 +76,7 @@ def install() -> Found:
     found = learn(os.environ)
     if not _State.is_installed:
         _State.is_installed = True
+        clean_with(clean_text)
         _redact_log_records()
         event.listen(Engine, "before_cursor_execute", _redact_statement, retval=True)
         sys.excepthook = _excepthook

@@ -5,6 +5,8 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,18 +31,26 @@ from rocm_pipeline.resources.artefacts import Artefacts
 from rocm_pipeline.resources.instance import prepare_instance
 from tests.redaction.canaries import CANARIES, ENCODINGS
 
-TEXT = "\n".join(
-    f"{name} of {number}: {spell(canary)}"
+LINES = tuple(
+    f"{name} of {number}: {spell(canary)}\n"
     for number, canary in enumerate(CANARIES)
     for name, spell in ENCODINGS.items()
 )
-SHORT = "\n".join(
-    spell(canary)
-    for canary in CANARIES
-    for name, spell in ENCODINGS.items()
-    if name in ("raw", "hex", "base64")
-)
-"""Fits into an argument of a command."""
+TEXT = "".join(LINES)
+LONGEST_ARGUMENT = 100_000
+"""Characters that fit into an argument of a command."""
+LONGEST_LINE = 1_800
+"""Characters that an error shows whole."""
+
+
+def pieces(longest: int) -> list[str]:
+    """Return the text in pieces that cut no spelling in two."""
+    found = [""]
+    for line in LINES:
+        if len(found[-1]) + len(line) > longest:
+            found.append("")
+        found[-1] += line
+    return found
 
 
 @dg.asset
@@ -65,13 +75,13 @@ def write_records(home: Home) -> None:
     attempt = records.journal.intent(intent)
     records.journal.finish(
         attempt,
-        Received(outcome=Outcome.OK, text=TEXT, error=SHORT, t_done=time.time()),
+        Received(outcome=Outcome.OK, text=TEXT, error=TEXT, t_done=time.time()),
     )
-    records.save_plan("plan-1", target="t", commit="c", planner=SHORT, document=TEXT)
+    records.save_plan("plan-1", target="t", commit="c", planner=TEXT, document=TEXT)
     records.save_artefact(TEXT.encode(), kind="report", owner_id="plan-1")
     records.close()
     Artefacts.open(home).save(
-        "documentation/t", Document(target="t", markdown=TEXT, problems=(SHORT,), exchange=None)
+        "documentation/t", Document(target="t", markdown=TEXT, problems=(TEXT,), exchange=None)
     )
 
 
@@ -79,16 +89,24 @@ def write_files(home: Home) -> None:
     Files(str(home.reports)).write("t.html", f"<pre>{TEXT}</pre>".encode())
     alerts.note(
         home.path / alerts.ALERTS,
-        run_id="r", target="t", step="s", reason=TEXT, at=datetime.now(timezone.utc),
+        run_id="r", target=TEXT, step=TEXT, reason=TEXT, at=datetime.now(timezone.utc),
     )  # fmt: skip
-    handler = logging.FileHandler(home.path / "app.log")
     logger = logging.getLogger("deep.below")
+    with _written_to(logger, home.path / "app.log"):
+        logger.warning("%s", TEXT)
+    with _written_to(logger, home.path / "traces.log"):
+        try:
+            raise RuntimeError(TEXT)
+        except RuntimeError:
+            logger.exception("failed")
+
+
+@contextmanager
+def _written_to(logger: logging.Logger, path: Path) -> Generator[None, None, None]:
+    handler = logging.FileHandler(path)
     logger.addHandler(handler)
-    logger.warning("%s", TEXT)
-    try:
-        raise RuntimeError(SHORT)
-    except RuntimeError:
-        logger.exception("failed")
+    yield
+    logger.removeHandler(handler)
     handler.close()
 
 
@@ -123,11 +141,11 @@ def write_sql(home: Home) -> None:
 
 def write_branch(home: Home) -> None:
     ensure_example(home.repository)
-    files = {"kernels/row_softmax/README.md": TEXT, "kernels/row_softmax/pr.md": SHORT}
-    commit_files(
-        home.repository, home.worktrees / "t", "agent/t-1", repository.head(home.repository),
-        files, SHORT[:100_000],
-    )  # fmt: skip
+    files = {"kernels/row_softmax/README.md": TEXT, "kernels/row_softmax/pr.md": TEXT}
+    base = repository.head(home.repository)
+    for number, message in enumerate(pieces(LONGEST_ARGUMENT)):
+        worktree = home.worktrees / f"t{number}"
+        commit_files(home.repository, worktree, f"agent/t-{number}", base, files, message)
 
 
 def main() -> None:
@@ -142,11 +160,14 @@ def main() -> None:
     write_sql(home)
     write_branch(home)
     with prepare_instance(home) as instance:
-        dg.materialize([leaky], instance=instance, tags={"note": SHORT[:5000]})
+        dg.materialize([leaky], instance=instance, tags={"note": TEXT})
         dg.materialize([broken], instance=instance, raise_on_error=False)
     with process.clean_terminal():
         print(render([Link("reply", "r", {"content": TEXT})]))  # noqa: T201
-        print(UserError(SHORT, where="w", fix="f"))  # noqa: T201
+        for piece in pieces(LONGEST_LINE):
+            print(UserError(piece, where="w", fix="f"))  # noqa: T201
+        for canary in CANARIES:  # is cut within the secret
+            print(UserError("- " * 994 + canary, where="cut", fix="f"))  # noqa: T201
     raise RuntimeError(TEXT)
 
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from rocm_pipeline.lab.architectures import architecture
 from rocm_pipeline.lab.evidence import CaseRecord, Evidence, KernelResources, Status
+from rocm_pipeline.redaction.cutting import cut
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.spec import Case, Target
 
@@ -69,7 +70,7 @@ def evidence_facts(target: Target, plan: LaunchPlan, evidence: Evidence) -> Obje
         "tier": evidence.tier.label if evidence.tier is not None else "none",
         "measured_on": evidence.measured_on,
         "compiled_for": _compiled_for(target, evidence),
-        "findings": [f"{f.status.value}: {f.message[:300]}" for f in evidence.findings[:12]],
+        "findings": [f"{f.status.value}: {cut(f.message, 300)}" for f in evidence.findings[:12]],
         "executions": _executions(evidence.cases),
         "sizes": _sizes(target, evidence.cases),
         "launches": _launches(target, plan, evidence.cases),

@@ -21,6 +21,7 @@ from rocm_pipeline.planning.claude.question import question
 from rocm_pipeline.planning.plan import Task
 from rocm_pipeline.quoting.blocks import Block
 from rocm_pipeline.quoting.untrusted import untrusted
+from rocm_pipeline.redaction.cutting import cut
 from rocm_pipeline.targets.spec import Target
 
 _log = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def _found(found: FailedRound) -> dict[str, object]:
 
 def _shown(finding: Finding) -> dict[str, object]:
     facts = finding.model_dump(mode="json", exclude_none=True)
-    return {**facts, "message": finding.message[:MAX_MESSAGE]}
+    return {**facts, "message": cut(finding.message, MAX_MESSAGE)}
 
 
 def _passed(found: FailedRound) -> bool:

@@ -21,6 +21,7 @@ from rocm_pipeline.planning.review import Review
 from rocm_pipeline.planning.rule_reviewer import REVIEWER, OperatorFacts
 from rocm_pipeline.quoting.blocks import Block
 from rocm_pipeline.quoting.untrusted import untrusted
+from rocm_pipeline.redaction.cutting import cut
 from rocm_pipeline.targets.launch_plan import LaunchPlan
 from rocm_pipeline.targets.spec import Target
 
@@ -201,7 +202,7 @@ def _checks(checks: tuple[CheckFact, ...]) -> list[JsonValue]:
 def _outcome(check: CheckFact) -> str:
     if check.status == Status.PASSED.value or not check.message:
         return check.status
-    return f"{check.status}, {check.message[:MAX_MESSAGE]}"
+    return f"{check.status}, {cut(check.message, MAX_MESSAGE)}"
 
 
 def _cross(review: Review) -> JsonValue:
@@ -212,7 +213,7 @@ def _cross(review: Review) -> JsonValue:
         "verdict": review.verdict.value,
         "findings": [
             f"{f.severity} ({f.heading.value}) at {f.cites}"
-            + (f": {f.message[:MAX_MESSAGE]}" if review.reviewer == REVIEWER else "")
+            + (f": {cut(f.message, MAX_MESSAGE)}" if review.reviewer == REVIEWER else "")
             for f in review.findings[:MAX_NOTES]
         ],
     }
