@@ -160,8 +160,12 @@ def test_the_check_of_bodies_would_notice_a_missing_an_unknown_and_a_wrong_field
         (400, anthropic.BadRequestError),
         (402, anthropic.PaymentRequiredError),
         (404, anthropic.NotFoundError),
+        (408, anthropic.RequestTimeoutError),
+        (409, anthropic.ConflictError),
         (429, anthropic.RateLimitError),
         (500, anthropic.InternalServerError),
+        (502, anthropic.InternalServerError),
+        (503, anthropic.ServiceUnavailableError),
         (504, anthropic.GatewayTimeoutError),
         (529, anthropic.OverloadedError),
     ],
@@ -176,6 +180,30 @@ def test_every_error_status_reaches_the_caller_as_the_sdks_own_class(
         assert raised.value.response.headers["retry-after"] == "2.5"
         assert raised.value.request_id is not None
         assert server.tally.charged == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_error_status_may_hide_an_answer_that_was_charged(stream: bool) -> None:
+    fails = Fails(503, kind="overloaded_error", after=Says("hidden"))
+    with serving(lambda _: fails) as server:
+        answer = raw(server, "/v1/messages", body_of(stream=stream))
+        assert answer.status_code == 503
+        assert_exactly(ErrorResponse, answer.json())
+        assert answer.json()["error"]["type"] == "overloaded_error"
+        assert [c.charge.out for c in server.tally.charged] == [count("hidden")]
+
+
+def test_an_error_status_may_hide_a_batch_that_was_accepted() -> None:
+    entries = [{"custom_id": "a", "params": body_of()}]
+    on_batch = in_turn(Fails(502), Fails(502, after=Accepts()))
+    with serving(says("yes"), on_batch=on_batch) as server:
+        kept: list[int] = []
+        for _ in range(2):
+            answer = raw(server, "/v1/messages/batches", {"requests": entries})
+            assert answer.status_code == 502
+            assert_exactly(ErrorResponse, answer.json())
+            kept.append(len(server.batches.kept))
+    assert kept == [0, 1]
 
 
 def test_the_sdk_reads_an_answer_whole_and_streamed_and_both_are_charged_as_they_say() -> None:

@@ -14,7 +14,7 @@ from anthropic.types import Message
 from rocm_pipeline.planning.claude import failures, wire
 from rocm_pipeline.planning.claude.admission import AnsweredError, UnderWayError, admission
 from rocm_pipeline.planning.claude.batches import Batches, Patience
-from rocm_pipeline.planning.claude.call import Answer, Call, Form, Reason, UnansweredError
+from rocm_pipeline.planning.claude.call import Answer, Call, Form, UnansweredError
 from rocm_pipeline.planning.claude.failures import Failure
 from rocm_pipeline.planning.claude.settings import DEFAULT_URL, ClaudeSettings, OnUnknown
 from rocm_pipeline.records.journal import Admission, Intent, Journal, Received
@@ -222,8 +222,8 @@ class AnthropicClaude:
 
     def _pause(self, failure: Failure) -> float | None:
         """Return after how many seconds to try again; None: not at all."""
-        if failure.reason is Reason.HELD and self._settings.unknown is OnUnknown.RESEND:
-            return failures.FIRST_PAUSE
+        if failure.may_be_paid and self._settings.unknown is OnUnknown.HOLD:
+            return None
         if failure.pause is None or failure.pause > self._settings.longest_wait_seconds:
             return None
         return failure.pause

@@ -13,16 +13,13 @@ from rocm_pipeline.planning.claude.prices import Prices
 from rocm_pipeline.records.journal import Intent, Received
 from rocm_pipeline.records.outcome import Outcome
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 8.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 8.0
 """Seconds between attempts where the server names none; doubled each time, as the SDK does."""
 
 _STATUSES = {
     402: Outcome.NOT_PAID,
-    408: Outcome.TIMEOUT,
-    409: Outcome.SERVER_BUSY,
     429: Outcome.RATE_LIMITED,
-    503: Outcome.SERVER_BUSY,
     504: Outcome.TIMEOUT,
     529: Outcome.SERVER_BUSY,
 }
@@ -38,13 +35,11 @@ _TYPES = {
     "overloaded_error": 529,
 }
 """The statuses of errors that come within a stream or a batch, which itself has status 200."""
-_AGAIN = (
-    Outcome.RATE_LIMITED,
-    Outcome.SERVER_BUSY,
-    Outcome.SERVER_ERROR,
-    Outcome.TIMEOUT,
-    Outcome.UNREACHABLE,
-)
+_OVERLOADED = 529
+_UNSURE = (408, 409, 499)
+"""Below 500: the wait for the request, a lock or the caller ended. Whether work had begun is not
+said."""
+_AGAIN = (Outcome.RATE_LIMITED, Outcome.SERVER_BUSY)
 _REASONS = {
     Outcome.NOT_PAID: Reason.NOT_PAID,
     Outcome.RATE_LIMITED: Reason.RATE_LIMITED,
@@ -56,10 +51,17 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Failure:
-    """The end of an attempt. After `pause` seconds it may be sent again; None: it may not."""
+    """The end of an attempt. After `pause` seconds it may be sent again; None: it may not.
+
+    Of one that `may_be_paid`, the settings have a say in that too.
+    """
 
     received: Received
     pause: float | None = None
+
+    @property
+    def may_be_paid(self) -> bool:
+        return self.received.outcome is Outcome.UNKNOWN
 
     @property
     def reason(self) -> Reason:
@@ -74,7 +76,7 @@ def reason(outcome: Outcome, http_status: int | None) -> Reason:
 
 
 def outcome_of_type(error_type: str) -> Outcome:
-    """Return the outcome that an error has by its type."""
+    """Return the outcome of a batch's entry that ended by an error, which is never charged."""
     return _outcome(_TYPES.get(error_type, 500))
 
 
@@ -82,26 +84,28 @@ def of_status(
     error: anthropic.APIStatusError, intent: Intent, so_far: Message | None, prices: Prices
 ) -> Failure:
     """Return what an error of the server means; `so_far` is what had come before it."""
-    failure = turned_away(error, intent.attempt_no)
-    if so_far is None:
-        return failure
-    return replace(failure, received=_cut_off(failure.received, intent, so_far, prices))
+    if so_far is None and is_surely_refused(error):
+        return turned_away(error, intent.attempt_no)
+    unknown = _cut_off(_said(error, Outcome.UNKNOWN), intent, so_far, prices)
+    return Failure(unknown, _pause(error, intent.attempt_no))
+
+
+def is_surely_refused(error: anthropic.APIStatusError) -> bool:
+    """Say that the server took nothing in, so that nothing was charged.
+
+    It says so itself of a limit (429), of overload (529, or the type of it with another status)
+    and of what is wrong with the request, the key or the account. An internal error (500), its own
+    time-out (504) or what something between it and us says (502, a 503 without that type) may come
+    after the work was done.
+    """
+    status = _status(error)
+    return status == _OVERLOADED or (status < 500 and status not in _UNSURE)
 
 
 def turned_away(error: anthropic.APIStatusError, attempt_no: int) -> Failure:
-    """Return what an error of the server means that came in place of an answer."""
-    status = error.status_code if error.status_code >= 400 else _TYPES.get(error.type or "", 500)
-    outcome = _outcome(status)
-    ended = Received(
-        outcome=outcome,
-        error=f"{status} {error.type or ''}: {error.api_message or error.message}",
-        request_id=error.request_id,
-        http_status=error.status_code,
-        t_done=time.time(),
-    )
-    forbidden = error.response.headers.get("x-should-retry") == "false"
-    may_again = outcome in _AGAIN and not forbidden
-    return Failure(ended, _pause(error, attempt_no) if may_again else None)
+    """Return what an error means by which the server surely refused a request."""
+    outcome = _outcome(_status(error))
+    return Failure(_said(error, outcome), _pause(error, attempt_no) if outcome in _AGAIN else None)
 
 
 def of_connection(
@@ -112,7 +116,7 @@ def of_connection(
     if isinstance(error.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
         return Failure(ended, _doubled(intent.attempt_no))
     unknown = ended.model_copy(update={"outcome": Outcome.UNKNOWN})
-    return Failure(_cut_off(unknown, intent, so_far, prices))
+    return Failure(_cut_off(unknown, intent, so_far, prices), _doubled(intent.attempt_no))
 
 
 def cancelled(
@@ -144,9 +148,34 @@ def _outcome(status: int) -> Outcome:
     return _STATUSES.get(status, Outcome.SERVER_ERROR if status >= 500 else Outcome.REJECTED)
 
 
-def _pause(error: anthropic.APIStatusError, attempt_no: int) -> float:
-    """Return what the server asks for, in seconds, or else twice the pause before."""
+def _status(error: anthropic.APIStatusError) -> int:
+    """Return the status of an error, by its type where it came within a stream.
+
+    Overload is overload whatever the status: its type stands for nothing else.
+    """
+    if error.status_code >= 400 and error.type != "overloaded_error":
+        return error.status_code
+    return _TYPES.get(error.type or "", 500)
+
+
+def _said(error: anthropic.APIStatusError, outcome: Outcome) -> Received:
+    return Received(
+        outcome=outcome,
+        error=f"{_status(error)} {error.type or ''}: {error.api_message or error.message}",
+        request_id=error.request_id,
+        http_status=error.status_code,
+        t_done=time.time(),
+    )
+
+
+def _pause(error: anthropic.APIStatusError, attempt_no: int) -> float | None:
+    """Return what the server asks for, in seconds, or else twice the pause before.
+
+    None where it asks that nothing be sent again.
+    """
     headers = error.response.headers
+    if headers.get("x-should-retry") == "false":
+        return None
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
             asked = float(headers.get(name, "")) / unit
@@ -158,7 +187,7 @@ def _pause(error: anthropic.APIStatusError, attempt_no: int) -> float:
 
 
 def _doubled(attempt_no: int) -> float:
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt_no - 1))
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (attempt_no - 1))
 
 
 def _words(error: BaseException) -> str:

@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 CLOCKS_DIFFER_BY = timedelta(hours=1)
 """The server's clock and ours, at most."""
 PAGE = 100
-OVERLOADED = 529
 
 _in_hand: set[str] = set()
 """Attempts that a thread of this process is just submitting."""
@@ -101,7 +100,7 @@ class OpenBatches:
             try:
                 batch = self._batches.create(requests=requests)
             except anthropic.APIStatusError as error:
-                if not _is_surely_refused(error):
+                if not failures.is_surely_refused(error):
                     _log.warning("it is unknown whether a batch was accepted: %s", error)
                     return
                 failure = failures.turned_away(error, attempt)
@@ -216,11 +215,6 @@ def _is_lost(row: AttemptRow) -> bool:
         return False
     mine = row.owner == owner.this_process()
     return mine or owner.is_gone(row.owner) or row.give_up_at < time.time()
-
-
-def _is_surely_refused(error: anthropic.APIStatusError) -> bool:
-    """Say that the server took nothing in; after other errors of its own one cannot know."""
-    return error.status_code < 500 or error.status_code == OVERLOADED
 
 
 def _unpaid(outcome: Outcome, error: str) -> Received:

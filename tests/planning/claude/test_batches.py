@@ -189,10 +189,14 @@ class Clock:
         return self.now
 
 
+@pytest.mark.parametrize(
+    "first",
+    [Lost(Accepts()), *(Fails(status, after=Accepts()) for status in (408, 409, 500, 502, 503))],
+)
 def test_a_batch_whose_creation_was_not_confirmed_is_found_by_its_ids(
-    server: StandIn, records: Records
+    server: StandIn, records: Records, first: Ending
 ) -> None:
-    server.on_batch = in_turn(Lost(Accepts()), Accepts())
+    server.on_batch = in_turn(first, Accepts())
     answers = batches_of(records, server.url).ask_all([question("a"), question("b")])
     assert said(answers) == ["a", "b"]
     assert (created(server), len(server.tally.charged)) == (1, 2)

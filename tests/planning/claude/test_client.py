@@ -156,8 +156,7 @@ def test_a_key_that_is_not_let_in_is_no_key(tmp_path: Path) -> None:
         (Fails(429, retry_after=7), "RATE_LIMITED", 7.0),
         (Fails(429), "RATE_LIMITED", 0.5),
         (Fails(529), "SERVER_BUSY", 0.5),
-        (Fails(500), "SERVER_ERROR", 0.5),
-        (Fails(503), "SERVER_BUSY", 0.5),
+        (Fails(503, kind="overloaded_error"), "SERVER_BUSY", 0.5),
     ],
 )
 def test_a_server_that_says_later_is_asked_later(
@@ -175,9 +174,7 @@ def test_attempts_and_pauses_have_an_end(tmp_path: Path) -> None:
     with desk(tmp_path, Fails(529)) as at:
         assert at.refused().reason is Reason.RATE_LIMITED
         assert (at.asked, at.waited) == (3, [0.5, 1.0])
-    with desk(tmp_path / "2", Fails(500)) as at:
-        assert at.refused().reason is Reason.UNREACHABLE
-    with desk(tmp_path / "3", Fails(429, retry_after=100_000)) as at:
+    with desk(tmp_path / "2", Fails(429, retry_after=100_000)) as at:
         assert at.refused().reason is Reason.RATE_LIMITED
         assert (at.asked, at.waited) == (1, [])
 

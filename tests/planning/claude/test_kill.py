@@ -19,8 +19,11 @@ from tests.planning.claude.mortals import Mortals
 from tests.scale import scaled
 from tests.standins.claude import (
     Accepts,
+    Behaviour,
     Charge,
     Charged,
+    Ending,
+    Fails,
     Lost,
     Request,
     Says,
@@ -39,6 +42,7 @@ LONGEST_LIFE = 0.25
 """Seconds; killed at random after up to so long, processes die in all of their phases."""
 
 CHARGED = "after the charge, before the answer"
+HIDDEN = "after an error that hides a charge"
 MIDWAY = "in the middle of the answer"
 ACCEPTED = "after the batch was accepted, before the answer"
 AT_RANDOM = "at random"
@@ -94,7 +98,7 @@ def claude_rows(records: Records) -> list[AttemptRow]:
 def test_killed_direct_calls_are_never_paid_twice_and_each_unknown_one_is_reported(
     tmp_path: Path, mortals: Mortals, record_figure: RecordFigure
 ) -> None:
-    points = [*DIRECT_DEATHS, CHARGED, MIDWAY]
+    points = [*DIRECT_DEATHS, CHARGED, HIDDEN, MIDWAY]
     chance = random.Random(5)
     came: dict[str, str] = {}
     with serving(lambda request: Says(echo(request))) as server:
@@ -102,6 +106,9 @@ def test_killed_direct_calls_are_never_paid_twice_and_each_unknown_one_is_report
         def arm(point: str) -> str | None:
             if point == CHARGED:
                 server.behaviour = once(server, lambda r: Then(Says(echo(r)), mortals.kill))
+            elif point == HIDDEN:
+                server.behaviour = once(server, lambda r: Fails(502, after=Says(echo(r))))
+                return "between inbox and database"
             elif point == MIDWAY:
                 server.behaviour = once(
                     server, lambda r: Lost(Says(echo(r)), events=4, action=mortals.kill)
@@ -141,13 +148,11 @@ def test_killed_direct_calls_are_never_paid_twice_and_each_unknown_one_is_report
     record_figure("claude tokens off (direct)", off)
 
 
-def once(
-    server: StandIn, behaviour: Callable[[Request], Then | Lost]
-) -> Callable[..., Then | Lost]:
+def once(server: StandIn, behaviour: Behaviour) -> Behaviour:
     """Behave so for the next question, and then as before."""
     usual = server.behaviour
 
-    def behave(request: Request) -> Then | Lost:
+    def behave(request: Request) -> Ending:
         server.behaviour = usual
         return behaviour(request)
 
@@ -159,11 +164,7 @@ def lost_charges(server: StandIn, records: Records, unknown: list[AttemptRow]) -
     prompts = {request.request_id: request.prompt for request in server.requests}
     bounds = {prompt_of(records, row): row for row in unknown}
     answered = {row.request_id for row in claude_rows(records) if row not in unknown}
-    lost = [
-        charged
-        for charged in server.tally.charged
-        if charged.request_id not in {row.request_id for row in claude_rows(records)}
-    ]
+    lost = [charged for charged in server.tally.charged if charged.request_id not in answered]
     assert len(lost) + len(answered) == len(server.tally.charged)
     for charged in lost:
         row = bounds[prompts[charged.request_id]]

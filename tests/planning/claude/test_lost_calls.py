@@ -26,6 +26,8 @@ from tests.standins.claude import (
     in_turn,
 )
 
+RESENDING = read_settings().model_copy(update={"unknown": OnUnknown.RESEND})
+
 
 @pytest.mark.parametrize("events", [0, 1, 4])
 def test_a_call_whose_connection_breaks_after_the_charge_is_held_at_its_worst_case(
@@ -69,16 +71,60 @@ def test_an_error_within_a_stream_may_have_been_charged(tmp_path: Path) -> None:
     with desk(tmp_path, Lost(Says(GOOD), events=3, error=Fails(529, "overloaded"))) as at:
         assert at.refused().reason is Reason.HELD
         assert (at.row.status, at.row.usd_is_bound, at.row.http_status) == (
-            "SERVER_BUSY",
+            "UNKNOWN",
             True,
             200,
         )
+        assert at.row.error == "529 overloaded_error: overloaded"
+        assert at.waited == []
+
+
+UNSURE = (408, 409, 499, 500, 502, 503, 504)
+"""Statuses that leave open whether the call was made, and paid."""
+
+
+@pytest.mark.parametrize("status", UNSURE)
+@pytest.mark.parametrize("after", [None, Says(GOOD)])
+def test_a_call_is_held_at_its_worst_case_after_a_status_that_may_hide_its_answer(
+    tmp_path: Path, status: int, after: Says | None
+) -> None:
+    with desk(tmp_path, in_turn(Fails(status, after=after), Says(GOOD))) as at:
+        assert at.refused().reason is Reason.HELD
+        assert (at.row.status, at.row.http_status) == ("UNKNOWN", status)
+        assert at.row.error.startswith(f"{status} ")
+        assert at.row.usd == at.row.usd_at_most > 0
+        assert at.row.usd_is_bound
+        assert at.refused().reason is Reason.HELD
+        assert (at.asked, len(at.rows), at.waited) == (1, 1, [])
+        assert at.server.tally.duplicates == 0
+
+
+@pytest.mark.parametrize("status", UNSURE)
+def test_by_configuration_it_is_sent_again_after_such_a_status_and_both_are_booked(
+    tmp_path: Path, status: int
+) -> None:
+    behaviour = in_turn(Fails(status, after=Says(GOOD), retry_after=2.5), Says(GOOD))
+    with desk(tmp_path, behaviour, RESENDING) as at:
+        assert at.claude.ask(call()).text == GOOD
+        assert [row.status for row in at.rows] == ["UNKNOWN", "OK"]
+        assert [row.usd_is_bound for row in at.rows] == [True, False]
+        assert at.rows[0].usd == at.rows[0].usd_at_most > at.rows[1].usd > 0
+        assert at.waited == [2.5]
+        assert at.server.tally.duplicates == 1
+
+
+def test_a_server_that_stays_broken_is_given_up_and_every_attempt_is_booked(
+    tmp_path: Path,
+) -> None:
+    with desk(tmp_path, Fails(500), RESENDING) as at:
+        assert at.refused().reason is Reason.HELD
+        assert [row.usd_is_bound for row in at.rows] == [True] * 3
+        assert at.waited == [0.5, 1.0]
 
 
 def test_by_configuration_a_lost_call_is_sent_again_and_both_are_booked(tmp_path: Path) -> None:
-    settings = read_settings().model_copy(update={"unknown": OnUnknown.RESEND})
     behaviour = in_turn(Lost(Says(GOOD), events=1), Says(GOOD))
-    with desk(tmp_path, behaviour, settings) as at:
+    with desk(tmp_path, behaviour, RESENDING) as at:
         assert at.claude.ask(call()).text == GOOD
         assert [row.status for row in at.rows] == ["UNKNOWN", "OK"]
         assert [row.usd_is_bound for row in at.rows] == [True, False]

@@ -83,7 +83,8 @@ def events(whole: Json) -> Iterator[Json]:
 
 
 def error(fails: Fails, request_id: str | None) -> Json:
-    kind = KINDS.get(fails.status, "api_error")
+    usual = "api_error" if fails.status >= 500 else "invalid_request_error"
+    kind = fails.kind or KINDS.get(fails.status, usual)
     return {
         "type": "error",
         "error": {"type": kind, "message": fails.message},

@@ -42,11 +42,17 @@ class Refuses:
 
 @dataclass(frozen=True)
 class Fails:
-    """An error status, not charged; "errored" for an entry of a batch."""
+    """An error status, not charged; "errored" for an entry of a batch.
+
+    With `after` it hides an ending: the answer was charged, or the batch accepted, before.
+    """
 
     status: int
     message: str = "scripted failure"
     retry_after: float | None = None
+    kind: str | None = None
+    """The type of the error, where it is not the usual one of the status."""
+    after: "Says | UsesTool | Refuses | Accepts | None" = None
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class StandIn:
 
     def _entry_result(self, request: Request) -> Json:
         ending = self.behaviour(request)
-        if isinstance(ending, Fails):
+        if isinstance(ending, Fails) and ending.after is None:
             return {"type": "errored", "error": bodies.error(ending, None)}
         if isinstance(ending, Expires):
             return {"type": "expired"}
@@ -162,10 +162,12 @@ class Reply(BaseHTTPRequestHandler):
             self._send(request, self._prepare(request, ending))
 
     def _prepare(self, request: Request, ending: Ending) -> Json | Fails:
-        """Carry the request out: charge it, unless it fails."""
+        """Carry the request out: charge it, unless it fails before."""
         if isinstance(ending, Says | UsesTool | Refuses):
             return self.stand_in.charged_message(request, ending, "standard")
         if isinstance(ending, Fails):
+            if ending.after is not None:
+                self._prepare(request, ending.after)
             return ending
         raise TypeError(f"a message cannot end as {ending}")
 
@@ -197,21 +199,26 @@ class Reply(BaseHTTPRequestHandler):
     def _create_batch(self, ending: Ending, body: Json) -> None:
         outcome = ending.ending if isinstance(ending, Lost | Then) else ending
         if isinstance(outcome, Fails):
+            if outcome.after is not None:
+                self._accept(outcome.after, body)
             self._fail(outcome)
             return
         if outcome is None:
             self.close_connection = True
             return
-        if not isinstance(outcome, Accepts):
-            raise TypeError(f"the creation of a batch cannot end as {ending}")
-        with self.stand_in.lock:
-            batch = self.stand_in.batches.create(body)
+        batch = self._accept(outcome, body)
         if isinstance(ending, Then):
             ending.action()
         if isinstance(ending, Lost):
             self.close_connection = True
             return
         self._whole(200, self._shown(batch))
+
+    def _accept(self, ending: Ending, body: Json) -> Batch:
+        if not isinstance(ending, Accepts):
+            raise TypeError(f"the creation of a batch cannot end as {ending}")
+        with self.stand_in.lock:
+            return self.stand_in.batches.create(body)
 
     def _list_batches(self, query: dict[str, list[str]]) -> None:
         limit = int(query.get("limit", ["20"])[0])
