@@ -21,8 +21,14 @@ MOST_BREAKPOINTS = 4
 UNSEEN_TOKENS = 2000
 """Allowance for what the server adds to a prompt: the frame of the messages and of the schema."""
 
-ANSWERED = (Outcome.OK, Outcome.INVALID, Outcome.REFUSED, Outcome.TRUNCATED)
-"""How a call ends that was answered and paid; an equal call is not paid again."""
+ANSWERED = (
+    Outcome.OK,
+    Outcome.INVALID,
+    Outcome.REFUSED,
+    Outcome.TRUNCATED,
+    Outcome.WRONG_MODEL,
+)
+"""How a call ends that was answered and paid, best first; an equal call is not paid again."""
 _REASONS = {Outcome.REFUSED: Reason.REFUSED, Outcome.TRUNCATED: Reason.TRUNCATED}
 _ENDINGS = {
     "refusal": Outcome.REFUSED,

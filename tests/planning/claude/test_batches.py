@@ -108,6 +108,7 @@ def test_each_entry_ends_in_its_own_way(server: StandIn, records: Records) -> No
         "refused": Refuses("frontier_llm"),
         "cut": Says('{"said": "' + "x" * 1000 + '"}'),
         "odd": Says('{"other": 1}'),
+        "other": Says('{"said": "other"}', model="some-other-model"),
         "bad": Fails(400),
         "failed": Fails(500),
         "canceled": Cancels(),
@@ -122,6 +123,7 @@ def test_each_entry_ends_in_its_own_way(server: StandIn, records: Records) -> No
         "refused": Reason.REFUSED,
         "cut": Reason.TRUNCATED,
         "odd": Reason.INVALID,
+        "other": Reason.INVALID,
         "bad": Reason.REJECTED,
         "failed": Reason.UNREACHABLE,
         "canceled": Reason.UNREACHABLE,
@@ -135,6 +137,7 @@ def test_each_entry_ends_in_its_own_way(server: StandIn, records: Records) -> No
         Outcome.OK: 2,
         Outcome.REFUSED: 1,
         Outcome.TRUNCATED: 1,
+        Outcome.WRONG_MODEL: 1,
         Outcome.REJECTED: 1,
         Outcome.SERVER_ERROR: 1,
         Outcome.CANCELLED: 1,
@@ -144,6 +147,9 @@ def test_each_entry_ends_in_its_own_way(server: StandIn, records: Records) -> No
     for row in rows(records):
         assert (row.usd == 0) == (Outcome(row.status) in unpaid)
         assert not row.usd_is_bound
+    paid = [name for name in endings if name not in ("bad", "failed", "canceled", "expired")]
+    batches_of(records, server.url, settings=settings).ask_all([question(name) for name in paid])
+    assert created(server) == 1
 
 
 def test_an_equal_call_is_answered_from_the_records(server: StandIn, records: Records) -> None:
