@@ -41,6 +41,7 @@ def submission(
         reproduction=_of_reproduction(reproduction) if reproduction else None,
         document=_of_document(document) if document else None,
         cross=cross,
+        is_baseline=kernel.is_baseline,
     )
 
 

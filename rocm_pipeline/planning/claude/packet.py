@@ -69,6 +69,8 @@ class Submission:
     reproduction: Facts | None = None
     document: Facts | None = None
     cross: Review | None = None
+    is_baseline: bool = False
+    """Whether no agent's kernel was better: nothing can be proposed, whatever a review says."""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ MAX_CHARACTERS = 120_000
 """Of the packets of one call, unless it holds a single one."""
 MAX_TOKENS = 8_000
 """Of one answer, thought included."""
+OF_BASELINE = "Claude: not asked, no kernel of an agent is better than the baseline"
 
 _log = logging.getLogger(__name__)
 
@@ -207,6 +208,9 @@ class ClaudeReviewer:
 def _case(place: int, submission: Submission) -> _Case | Reviewed:
     """Return what Claude is to be asked about a submission, or the review of rules alone."""
     rules = rules_review(submission)
+    if submission.is_baseline:
+        # whatever is said of it, nothing can be proposed: not worth a paid call
+        return Reviewed(by_rules_alone(rules, OF_BASELINE))
     packet = packet_of(submission)
     if rules.verdict is not Verdict.APPROVE:
         return Reviewed(rules)

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from rocm_pipeline.planning.claude.client import AnthropicClaude
-from rocm_pipeline.planning.claude.reviewer import MAX_KERNELS, ClaudeReviewer
+from rocm_pipeline.planning.claude.reviewer import MAX_KERNELS, OF_BASELINE, ClaudeReviewer
 from rocm_pipeline.planning.claude.settings import read_settings
 from rocm_pipeline.planning.planted.library import planted_kernels
 from rocm_pipeline.planning.planted.measure import measure
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.quoting.blocks import read_blocks
+from rocm_pipeline.records.questions import QuestionBook
 from rocm_pipeline.records.records import Records
+from rocm_pipeline.resources.submissions import submission
 from tests.conftest import RecordFigure
 from tests.planning.claude.planted import submitted
+from tests.reporting.inputs import report_inputs
 from tests.standins.claude import KEY, Refuses, Request, StandIn, says, serving
 
 
@@ -109,6 +112,26 @@ def test_a_refusal_leaves_the_kernel_to_rules(
     (found,) = reviewer.review([submitted()])
     assert (found.review.reviewer, found.review.unasked) == ("rules", "Claude: refused")
     assert [row.status for row in records.ledger.attempts()] == ["REFUSED"]
+
+
+def test_a_baseline_is_judged_by_rules_and_never_paid_for(
+    reviewer: ClaudeReviewer, server: StandIn, records: Records
+) -> None:
+    inputs = report_inputs()
+    own = inputs.kernel.model_copy(update={"is_baseline": True})
+    baseline, kernel = (
+        submission(inputs.target, chosen, inputs.operator, inputs.cross)
+        for chosen in (own, inputs.kernel)
+    )
+    (alone,) = reviewer.review([baseline])
+    book = QuestionBook(records.database, records.store)
+    assert reviewer.review_together(baseline, [kernel], book) == alone
+    assert (alone.review.reviewer, alone.review.unasked) == ("rules", OF_BASELINE)
+    assert (alone.attempt_id, server.requests) == (None, [])
+    beside = reviewer.review_together(kernel, [baseline], book)
+    assert beside.attempt_id is not None
+    (request,) = server.requests
+    assert "KERNEL 2 FACTS" not in read_blocks(request.body["messages"][0]["content"])
 
 
 def test_an_answer_of_another_form_is_mended_once_over_the_wire(
