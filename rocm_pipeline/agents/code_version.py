@@ -21,7 +21,7 @@ _STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
     "cross_review": ("agents", "planning", "quoting"),
     "final_review": ("planning", "quoting"),
     "pull_request": ("bundle", "publishing", "reporting"),
-    "report": ("bundle", "reporting"),
+    "report": ("bundle", "planning", "reporting"),
 }
 """The packages whose code a stage's result depends on."""
 

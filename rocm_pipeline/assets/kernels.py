@@ -26,6 +26,7 @@ from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.planning.follow_up import returned_kernels
 from rocm_pipeline.planning.plan import Plan, Task, Work
 from rocm_pipeline.planning.snapshot import RepoSnapshot
+from rocm_pipeline.reporting.aims import aims_table
 from rocm_pipeline.reporting.tables import (
     correctness_table,
     resources_table,
@@ -191,6 +192,7 @@ def kernel(
         "resources": dg.MetadataValue.md(resources_table(evidence)),
         "speedups": dg.MetadataValue.md(speedup_table(evidence)),
         "speedup_estimate": speedup_text(evidence.speedups) or "none",
+        "aims": dg.MetadataValue.md(aims_table(plan, kernel_candidates)),
         "source": source(chosen.candidate.source),
         "launch_plan": source(chosen.candidate.launch_plan.model_dump_json(indent=2), "json"),
     }

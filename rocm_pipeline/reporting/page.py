@@ -25,6 +25,7 @@ from rocm_pipeline.planning.review import Review, Verdict
 from rocm_pipeline.publishing.models import PullRequest
 from rocm_pipeline.records.files import Files
 from rocm_pipeline.reporting import tables
+from rocm_pipeline.reporting.aims import aims_table
 from rocm_pipeline.reporting.figures import progress_figure, speedup_figure
 from rocm_pipeline.reporting.tables import markdown_table
 from rocm_pipeline.targets.spec import Target
@@ -134,6 +135,7 @@ def write_page(folder: Path, inputs: ReportInputs, measured: Sequence[Measuremen
         plotly=PLOTLY,
         speedup_figure=_drawn(speedup_figure(inputs.kernel), "speedup"),
         progress_figure=_drawn(progress_figure(inputs.candidates), "progress"),
+        aims=_markdown(aims_table(inputs.plan, inputs.candidates)),
         document=_markdown(inputs.document.markdown),
         examples=_markdown(tables.examples_table(inputs.document.examples)),
         pull_request=_markdown(inputs.pull_request.body),

@@ -236,6 +236,7 @@ def test_what_the_ui_shows_of_the_kernel_is_labelled_an_estimate(finished: Finis
     result = finished.result
     (event,) = result.asset_materializations_for_node("kernel")
     assert "estimate" in str(event.metadata["speedups"].value)
+    assert "| met |" in str(event.metadata["aims"].value)
     assert "gfx1100" in str(event.metadata["resources"].value)
     assert event.metadata["estimated_speedup_low"].value == 2.0
     rows = result.get_asset_materialization_events()

@@ -90,7 +90,8 @@ def test_the_same_values_make_the_same_page(tmp_path: Path, inputs: ReportInputs
 
 def test_each_round_shows_its_tier_and_its_estimate(tmp_path: Path, inputs: ReportInputs) -> None:
     page = write_page(tmp_path, inputs).read_text()
-    rows = cells(page, inputs.candidates.outcomes[0].task_id)
+    candidates = page.partition("<h2>Candidates")[2].partition("<h2>")[0]
+    rows = cells(candidates, inputs.candidates.outcomes[0].task_id)
     assert [(row[1], *row[4:7]) for row in rows] == [
         ("1", "T0", "COMPILE_ERROR", "none"),
         ("2", "T2", "PASSED", "0.25 to 0.38"),
