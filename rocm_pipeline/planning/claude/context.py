@@ -1,19 +1,31 @@
 """What a planner is shown of one target, within a budget: chosen by rule, quoted as data.
 
 The order is fixed: the target, its baseline, what earlier nights found, the reference, then the
-repository (baseline, headers, callers, history, other watched files). What does not fit is left
-out whole, and the planner is told.
+repository (baseline, headers, callers, history, other watched files). The archive, the reference,
+and the files close to the baseline with their history share what the first two leave, so that a
+long archive takes no caller's place. What is longer than its share is cut at a line, and the
+planner is told, as it is of what is left out whole.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from rocm_pipeline.planning.claude.archive import Archive
 from rocm_pipeline.planning.claude.facts import case_line, tensor_lines, tolerances
+from rocm_pipeline.planning.claude.fitting import (
+    OVERHEAD,
+    Fitted,
+    Piece,
+    cost,
+    fit,
+    fit_in_turn,
+    fit_together,
+    shares,
+)
 from rocm_pipeline.planning.claude.relevance import RankedFile, Why, ranked
-from rocm_pipeline.planning.claude.tokens import CHARACTERS_PER_TOKEN, about_tokens
+from rocm_pipeline.planning.claude.tokens import CHARACTERS_PER_TOKEN
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.quoting.blocks import Block
@@ -26,8 +38,6 @@ long, so that most of a planner's prompt comes out of the cache from the second 
 MAX_COMMITS = 8
 MAX_LINE = 120
 """Characters of a commit's subject and of a file's path."""
-_OVERHEAD = 30
-"""Tokens of a block's delimiters, name and fence."""
 _RESERVED = 150
 """Tokens kept for the list of what was left out."""
 _AT_PLACES = re.compile(r"^def reference_at\(.*?(?=^[^\s)]|\Z)", re.MULTILINE | re.DOTALL)
@@ -46,16 +56,6 @@ class ChosenContext:
     """By `about_tokens`."""
 
 
-@dataclass(frozen=True)
-class _Piece:
-    block: Block
-    name: str
-    """As it is called where it is left out."""
-    path: str = ""
-    is_needed: bool = False
-    """Cut to what fits, where others are left out."""
-
-
 def choose(
     target: Target,
     snapshot: RepoSnapshot,
@@ -64,56 +64,87 @@ def choose(
     budget: int = BUDGET,
 ) -> ChosenContext:
     """Return the context for planning `target`; equal inputs give equal blocks."""
-    room = budget - _RESERVED
-    taken: list[_Piece] = []
-    left_out = list(snapshot.left_out)
-    for piece in _pieces(target, snapshot, history, archive):
-        block, cost = _fitted(piece, room)
-        if block is None:
-            left_out.append(f"{piece.name}: {cost} tokens, more than the {max(room, 0)} left")
-            continue
-        taken.append(_Piece(block, piece.name, piece.path))
-        room -= cost
-    blocks = [piece.block for piece in taken]
+    fitted = _fitted(target, snapshot, history, archive, budget)
+    if snapshot.left_out or any(each.block is None for each in fitted):
+        fitted = _fitted(target, snapshot, history, archive, budget - _RESERVED)
+    left_out = [*snapshot.left_out, *(each.words for each in fitted if each.block is None)]
+    blocks = [each.block for each in fitted if each.block]
     if left_out:
         blocks.append(_lines("LEFT OUT", [text[: 2 * MAX_LINE] for text in left_out], _RESERVED))
     return ChosenContext(
         blocks=tuple(blocks),
-        files=tuple(piece.path for piece in taken if piece.path),
+        files=tuple(each.piece.path for each in fitted if each.block and each.piece.path),
         left_out=tuple(left_out),
-        tokens=sum(_cost(block) for block in blocks),
+        tokens=sum(map(cost, blocks)),
     )
 
 
-def _pieces(
-    target: Target, snapshot: RepoSnapshot, history: Sequence[Commit], archive: Archive
-) -> Iterator[_Piece]:
-    facts = json.dumps(_facts(target), indent=None, separators=(", ", ": "))
-    yield _Piece(Block("TARGET", "json", untrusted(facts)), "the target", is_needed=True)
-    source = untrusted(target.baseline.source)
-    yield _Piece(Block("BASELINE", "hip", source), "the baseline", is_needed=True)
-    if archive.judged:
-        yield _Piece(Block("ARCHIVE", "", untrusted(archive.text())), "the archive")
-    reference = Block("REFERENCE", "python", untrusted(_reference(target)))
-    yield _Piece(reference, "the reference")
+def _fitted(
+    target: Target, snapshot: RepoSnapshot, history: Sequence[Commit], archive: Archive, room: int
+) -> list[Fitted]:
+    """Return all that there is about a target in its order, each as far as it is shown."""
+    first: list[Fitted] = []
+    for piece in _needed(target):
+        first.append(_begun(piece, room))
+        room -= first[-1].cost
+    known = [*_archived(archive), _reference_piece(target)]
     files = ranked(target, snapshot.files)
-    close = [file for file in files if file.why is not Why.WATCHED]
-    for number, file in enumerate(close, start=1):
-        yield _file_piece(target, file, number)
-    if history:
-        lines = [_described(commit) for commit in history[:MAX_COMMITS]]
-        yield _Piece(_lines("HISTORY", lines), "the history")
-    for number, file in enumerate(files[len(close) :], start=len(close) + 1):
-        yield _file_piece(target, file, number)
+    pieces = [_file_piece(target, file, number) for number, file in enumerate(files, start=1)]
+    near = sum(file.why is not Why.WATCHED for file in files)
+    commits = _committed(history)
+    close = [*commits, *pieces[:near]]
+    *given, for_close = shares([*(p.cost for p in known), sum(p.cost for p in close)], room)
+    shown = fit_together(close, for_close)
+    shared = [
+        *(fit(piece, part) for piece, part in zip(known, given, strict=True)),
+        *shown[len(commits) :],
+        *shown[: len(commits)],
+    ]
+    room -= sum(each.cost for each in shared)
+    return [*first, *shared, *fit_in_turn(pieces[near:], max(room, 0))]
 
 
-def _file_piece(target: Target, file: RankedFile, number: int) -> _Piece:
+def _needed(target: Target) -> tuple[Piece, Piece]:
+    facts = json.dumps(_facts(target), indent=None, separators=(", ", ": "))
+    return (
+        Piece(Block("TARGET", "json", untrusted(facts)), "the target"),
+        Piece(Block("BASELINE", "hip", untrusted(target.baseline.source)), "the baseline"),
+    )
+
+
+def _begun(piece: Piece, room: int) -> Fitted:
+    """Cut a needed piece anywhere: to half of what is left, so that the next one has a place."""
+    if piece.cost <= room:
+        return Fitted(piece, piece.block, room)
+    longest = max(room // 2 - 2 * OVERHEAD, 0) * CHARACTERS_PER_TOKEN
+    cut = replace(piece.block, content=untrusted(piece.block.content.text, longest))
+    return Fitted(piece, cut if cost(cut) <= room else None, max(room, 0))
+
+
+def _archived(archive: Archive) -> tuple[Piece, ...]:
+    if not archive.judged:
+        return ()
+    return (Piece(Block("ARCHIVE", "", untrusted(archive.text())), "the archive"),)
+
+
+def _reference_piece(target: Target) -> Piece:
+    """Quote the reference without its second form, which says the same for a few elements."""
+    shown = _AT_PLACES.sub("", target.reference)
+    return Piece(Block("REFERENCE", "python", untrusted(shown)), "the reference")
+
+
+def _committed(history: Sequence[Commit]) -> tuple[Piece, ...]:
+    lines = [_described(commit) for commit in history[:MAX_COMMITS]]
+    return (Piece(_lines("HISTORY", lines), "the history"),) if lines else ()
+
+
+def _file_piece(target: Target, file: RankedFile, number: int) -> Piece:
     """Quote a file below its path, which is foreign text too."""
     same = file.text.strip() == target.baseline.source.strip()
     text = "[the same as BASELINE]" if same else file.text
     about = json.dumps({"path": file.path, "why": file.why.value})
     block = Block(f"FILE {number}", "", untrusted(f"{about}\n{text}"))
-    return _Piece(block, file.path, file.path)
+    return Piece(block, file.path, file.path)
 
 
 def _facts(target: Target) -> dict[str, object]:
@@ -140,11 +171,6 @@ def _facts(target: Target) -> dict[str, object]:
     }
 
 
-def _reference(target: Target) -> str:
-    """Return the reference without its second form, which says the same for a few elements."""
-    return _AT_PLACES.sub("", target.reference)
-
-
 def _described(commit: Commit) -> str:
     subject = commit.subject.partition("\n")[0]
     facts = {"commit": commit.sha[:12], "date": commit.date, "subject": subject[:MAX_LINE]}
@@ -152,24 +178,5 @@ def _described(commit: Commit) -> str:
 
 
 def _lines(name: str, lines: Sequence[str], tokens: int | None = None) -> Block:
-    longest = {} if tokens is None else {"longest": (tokens - 2 * _OVERHEAD) * CHARACTERS_PER_TOKEN}
+    longest = {} if tokens is None else {"longest": (tokens - 2 * OVERHEAD) * CHARACTERS_PER_TOKEN}
     return Block(name, "", untrusted("\n".join(lines), **longest))
-
-
-def _fitted(piece: _Piece, room: int) -> tuple[Block | None, int]:
-    """Return the piece's block as far as `room` allows, or None, and the tokens it takes."""
-    cost = _cost(piece.block)
-    if cost <= room:
-        return piece.block, cost
-    if not piece.is_needed:
-        return None, cost
-    block = piece.block
-    # half of what is left, so that the next needed piece has a place, and some for saying so
-    longest = max(room // 2 - 2 * _OVERHEAD, 0) * CHARACTERS_PER_TOKEN
-    cut = Block(block.name, block.language, untrusted(block.content.text, longest))
-    cut_cost = _cost(cut)
-    return (cut, cut_cost) if cut_cost <= room else (None, cost)
-
-
-def _cost(block: Block) -> int:
-    return about_tokens(block.content.text) + _OVERHEAD

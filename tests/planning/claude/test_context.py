@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rocm_pipeline.lab.evidence import Status
-from rocm_pipeline.planning.claude.archive import Archive, Failure
+from rocm_pipeline.planning.claude.archive import Archive, BestKernel, Failure
 from rocm_pipeline.planning.claude.context import BUDGET, ChosenContext, choose
 from rocm_pipeline.planning.claude.relevance import Why, ranked
 from rocm_pipeline.planning.claude.tokens import about_tokens
@@ -97,6 +97,77 @@ def test_the_budget_holds_and_what_does_not_fit_is_named_with_the_reason(
     assert set(context.files) | {line.partition(":")[0] for line in context.left_out} >= set(files)
     assert all("tokens, more than the" in line for line in context.left_out)
     assert names(context)[-1] == "LEFT OUT"
+
+
+LONG_AGO = tuple(
+    Commit(
+        sha=f"{number:x}" * 40,
+        date=f"2026-11-0{number}",
+        subject=f"Read each row {number} times less, which the caller has to know of",
+        files=("kernels/caller.hip", "kernels/tiles.h"),
+    )
+    for number in range(8, 0, -1)
+)
+LARGE = Archive(
+    judged=190,
+    passed=20,
+    failures=tuple(
+        Failure(number, Status.WRONG_VALUE, "on held out, public cases, with waves of 64 only")
+        for number in range(9, 3, -1)
+    ),
+    best=tuple(
+        BestKernel(
+            candidate=f"k-{number:016x}",
+            tasks=("rows_in_registers",),
+            estimates=tuple(
+                f"{name}: estimated 1.23 to 2.34x, held back by device memory"
+                for name in ("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1201")
+            ),
+            resources="up to 64 VGPRs, 4096 B static LDS, lowest occupancy 0.50",
+        )
+        for number in range(3)
+    ),
+)
+
+
+@pytest.mark.parametrize("name", library.builtin_names())
+@pytest.mark.parametrize("lines", [3, 100])
+def test_a_large_archive_takes_the_place_of_no_caller_header_or_history(
+    name: str, lines: int
+) -> None:
+    target = the_target(name)
+    (kernel, *_) = target.kernel_names(target.baseline.launch_plan)
+    caller = "\n".join(f"int call_{n}() {{ return {kernel}; }}" for n in range(lines))
+    header = "\n".join(f"// tile {n} of the baseline" for n in range(lines))
+    files = {
+        "kernels/caller.hip": caller,
+        "kernels/tiles.h": header,
+        "kernels/k.hip": '#include "tiles.h"\n' + target.baseline.source,
+        "kernels/other.hip": "int other;\n" * 500,
+    }
+    context = choose(target, the_snapshot(**files), LONG_AGO, LARGE)
+    shown = {block.name: block.content.text for block in context.blocks}
+    assert [line for line in context.left_out if not line.startswith("kernels/other.hip")] == []
+    assert names(context)[:7] == [
+        *("TARGET", "BASELINE", "ARCHIVE", "REFERENCE", "FILE 1", "FILE 2", "FILE 3")
+    ]
+    assert "tile 0 of the baseline" in shown["FILE 2"]
+    assert "int call_0()" in shown["FILE 3"]
+    assert "Read each row 8 times less" in shown["HISTORY"]
+    assert "190 kernels of agents were judged" in shown["ARCHIVE"]
+    for text, whole in (
+        (shown["FILE 2"], header),
+        (shown["FILE 3"], caller),
+        (shown["ARCHIVE"], LARGE.text()),
+    ):
+        assert (whole in text) != ("[... lines not shown: " in text)
+    assert context.tokens <= BUDGET
+
+
+def test_what_the_repository_does_not_need_is_the_archive_s() -> None:
+    alone = choose(the_target(), the_snapshot(), (), LARGE)
+    shown = {block.name: block.content.text for block in alone.blocks}
+    assert shown["ARCHIVE"] == LARGE.text()
 
 
 def test_a_huge_target_is_cut_and_says_so_and_its_baseline_still_has_a_place() -> None:
