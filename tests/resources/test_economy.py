@@ -1,6 +1,7 @@
 """`rocm-pipeline economy` as the command calls it."""
 
 import io
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -102,6 +103,25 @@ def test_counts_are_asked_for_once_and_kept(home: Home) -> None:
     assert len(set(asked)) == len(asked) == 4, "prompt and answer, by two models"
     read_economy(home, count)
     assert len(asked) == 4
+
+
+def test_what_was_not_measured_of_a_baseline_is_said_where_its_saving_is_printed(
+    home: Home,
+) -> None:
+    """That Claude's kernels would be accepted as ours are is an assumption in G2 and in G3."""
+    home.create()
+    records = Records.open(home.records_url, str(home.store))
+    book(records, ANTHROPIC, "plan", tokens_in=10)
+    book(records, "ollama", "code_optimization")
+    records.close()
+    text = " ".join(shown(read_economy(home, lambda _, text: len(text))).split())
+    (replay,) = re.findall(r"G2: (upper bound[^)]*)", text)
+    (model,) = re.findall(r"G3: (one kernel by[^)]*)", text)
+    assert "without having measured it, that Claude's work is accepted as often" in replay
+    assert "without having measured it, that every such loop ends in an accepted kernel" in model
+    for arm in Arm:
+        assert arm.value in replay
+        assert arm.value in model
 
 
 def test_a_server_that_does_not_answer_leaves_no_count(

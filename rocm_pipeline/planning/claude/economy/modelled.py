@@ -24,7 +24,10 @@ from rocm_pipeline.strict_yaml import read_mapping
 End = Literal["low", "middle", "high"]
 Price = Callable[[str, Tokens], float]
 """Model and tokens of one request to USD."""
-NOTE = "one kernel by stated constants, the same for every model; its range is stated too"
+NOTE = (
+    "one kernel by stated constants, the same for every model; its range is stated too; assumes, "
+    "without having measured it, that every such loop ends in an accepted kernel"
+)
 
 
 class _Frozen(BaseModel):

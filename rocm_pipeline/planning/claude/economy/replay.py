@@ -2,10 +2,11 @@
 
 Its text is counted by the tokenizer of the very model that it is priced for; the agents' own token
 counts are not used. Where a text was not counted there is no figure. The figure is an upper bound
-of the saving in one way: it assumes that Claude needs as many turns as the agents took. In the
-other ways it leans to the baseline: answers that were not usable are left out, and every beginning
-that a prompt shares with an earlier one of its target is read from a cache that cost nothing to
-write.
+of the saving in one way: it assumes that Claude needs as many turns as the agents took. That what
+Claude writes is accepted as often as what the agents wrote is assumed too, and was not measured. In
+the other ways it leans to the baseline: answers that were not usable are left out, and every
+beginning that a prompt shares with an earlier one of its target is read from a cache that cost
+nothing to write.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +31,10 @@ Count = Callable[[str, str], int | None]
 """Model and text to that model's own count of its tokens; None when it is not known."""
 KERNELS = "kernels"
 EVERYTHING = "all that the agents wrote"
-NOTE = "upper bound of the saving: assumes that Claude needs as many turns as {agents}"
+NOTE = (
+    "upper bound of the saving: assumes that Claude needs as many turns as {agents}, and, without "
+    "having measured it, that Claude's work is accepted as often"
+)
 
 
 @dataclass(frozen=True)
