@@ -19,7 +19,8 @@ from rocm_pipeline.agents.kernel_task import KernelTask
 from rocm_pipeline.agents.outcome import KernelOutcome, KernelRound, TestSuite
 from rocm_pipeline.agents.prompts import template_sha256
 from rocm_pipeline.lab.evidence import Evidence
-from rocm_pipeline.lab.harness import Harness, harness_sha256
+from rocm_pipeline.lab.harness import Harness
+from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.lab.ranking import score
 from rocm_pipeline.planning.claude.call import Claude
 from rocm_pipeline.planning.claude.economy.baselines import Arm

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from rocm_pipeline import __version__
 from rocm_pipeline.integration.interpreter import torch_version
 from rocm_pipeline.lab.evidence import NO_DEVICE
-from rocm_pipeline.lab.harness import harness_sha256
+from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.lab.sandbox import Sandbox
 
 _PACKAGES = ("numpy", "pydantic", "ziglang")

@@ -17,7 +17,8 @@ from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.cases import Trial, draw_inputs, held_out_trials
 from rocm_pipeline.lab.controls import ROOM
 from rocm_pipeline.lab.execution import CaseRunner
-from rocm_pipeline.lab.harness import Harness, harness_sha256
+from rocm_pipeline.lab.harness import Harness
+from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.lab.numerics import compare
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.targets.dtypes import DType

@@ -30,6 +30,7 @@ from rocm_pipeline.lab.evidence import (
     too_few_at_their_size,
 )
 from rocm_pipeline.lab.execution import CaseRunner
+from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import check_source
 from rocm_pipeline.lab.prediction import PredictionFailedError, predict
@@ -50,12 +51,6 @@ from rocm_pipeline.lab.slow_cases import Speed, speed_of
 from rocm_pipeline.lab.static_check import check
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.targets.subject import Case, Subject, Wave
-from rocm_pipeline.versions import package_sha256
-
-
-def harness_sha256() -> str:
-    """Return the hash of everything of ours that a verdict depends on: code, headers, facts."""
-    return package_sha256("rocm_pipeline.lab")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from rocm_pipeline.integration.package import OperatorPackage, generate
 from rocm_pipeline.integration.verify import verify
 from rocm_pipeline.lab.emulator import Emulator, TorchLibrary
 from rocm_pipeline.lab.evidence import Status
-from rocm_pipeline.lab.harness import harness_sha256
+from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.resources.artefacts import Artefacts
