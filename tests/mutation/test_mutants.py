@@ -72,6 +72,7 @@ SUBJECTS = (
         ("tests.mutation.test_control_rules", "tests.lab.test_control_kernels"),
     ),
     Subject("rocm_pipeline.lab.static_check", ("tests.lab.test_static_check_rules",)),
+    Subject("rocm_pipeline.lab.prediction", ("tests.lab.test_prediction",)),
     Subject("rocm_pipeline.lab.slow_cases", ("tests.lab.test_slow_cases",)),
     Subject("rocm_pipeline.lab.runs", ("tests.lab.test_runs",), only=("settled", "settled_sample")),
     Subject(
