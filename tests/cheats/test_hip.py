@@ -27,16 +27,21 @@ def _honest() -> dict[str, Kernel]:
 
 
 HONEST = _honest()
-FEWEST_HONEST = 20
+FEWEST_HONEST = 21
 _BY_ATOMICS = ("clear, then atomics", "counts in LDS first")
 """Honest kernels that a sample of blocks would judge wrongly."""
+
+
+_IMPOSSIBLE = 31
+"""The number whose cheats are all tried: each is met by a rule of its own."""
 
 
 def _tried() -> Sequence[HipCheat]:
     """The first cheat of each number of the catalogue; all of them when long."""
     if is_long():
         return HIP
-    return list({cheat.number: cheat for cheat in reversed(HIP)}.values())[::-1]
+    first = {cheat.number: cheat.id for cheat in reversed(HIP)}
+    return [each for each in HIP if each.id in first.values() or each.number == _IMPOSSIBLE]
 
 
 def _expected_to_pass() -> Sequence[str]:

@@ -195,6 +195,21 @@ extern "C" __global__ void stencil_f32(const float* x, float* y, int n) {
     launch("stencil_{io}", "ceildiv(n, 256)", 256, "x", "y", "n"),
 )
 
+FIRST_LARGEST = kernel(
+    "first_largest",
+    """
+extern "C" __global__ void first_largest_i32(const int* x, int* y, int rows, int cols) {
+  const int row = blockIdx.x * blockDim.x + threadIdx.x;
+  if (row >= rows) return;
+  const int* in = x + (size_t)row * cols;
+  int best = 0;
+  for (int c = 1; c < cols; ++c)
+    if (in[c] > in[best]) best = c;
+  y[row] = best;
+}""",
+    launch("first_largest_{io}", "ceildiv(rows, 64)", 64, "x", "y", "rows", "cols"),
+)
+
 ARCHETYPES: dict[str, Kernel] = {
     "early return for work-items out of range": POLYNOMIAL,
     "guarded store": SCALE,
@@ -209,4 +224,5 @@ ARCHETYPES: dict[str, Kernel] = {
     "tiled matrix product": MATMUL,
     "clear, then atomics": HISTOGRAM,
     "stencil with edges": STENCIL,
+    "a row for each work-item": FIRST_LARGEST,
 }

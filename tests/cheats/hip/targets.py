@@ -196,6 +196,30 @@ _TARGETS: dict[str, dict[str, object]] = {
             "    return {'counts': np.bincount(values, minlength=symbols['bins'])}"
         ),
     },
+    # y[r] = where the largest of row r is, the first of them
+    "first_largest": {
+        "symbols": {"rows": {"max": 1 << 10}, "cols": {"max": 1 << 12}},
+        "dtypes": {"io": ["int32"]},
+        "tensors": {
+            "x": {
+                "role": "input",
+                "dtype": "io",
+                "shape": ["rows", "cols"],
+                "values": "integers",
+                # so few values that what is drawn has its largest early in a row
+                "below": "16",
+            },
+            "y": {"role": "output", "dtype": "io", "shape": ["rows"]},
+        },
+        "public_cases": [_case({"io": "int32"}, rows=20, cols=300)],
+        "timing_cases": [_case({"io": "int32"}, rows=64, cols=4096)],
+        "tolerance": {},
+        "work": {"bytes": "4 * rows * cols", "operations": "rows * cols"},
+        "baseline": _baseline(
+            "void none() {}", "first_largest_{io}", "rows", ["x", "y", "rows", "cols"]
+        ),
+        "reference": _reference("return {'y': inputs['x'].argmax(axis=1)}"),
+    },
     # y[i] = x[i - 1] + 2 x[i] + x[i + 1], zero outside
     "stencil": {
         "symbols": {"n": {"max": 1 << 24}},

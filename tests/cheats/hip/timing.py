@@ -1,7 +1,14 @@
 """Catalogue 17 and 21 to 31: the timed run is not the run that was checked."""
 
 from rocm_pipeline.lab.evidence import Status
-from tests.cheats.hip.honest import POLYNOMIAL, ROW_SUM, SCALE, SCALE_STRIDED, SCALE_TWICE
+from tests.cheats.hip.honest import (
+    FIRST_LARGEST,
+    POLYNOMIAL,
+    ROW_SUM,
+    SCALE,
+    SCALE_STRIDED,
+    SCALE_TWICE,
+)
 from tests.cheats.hip.kernels import Kernel, edited, hip
 
 _WRONG = r"\d+ of \d+ elements are wrong"
@@ -155,6 +162,12 @@ CHEATS = (
         25, "cache window", "asks the host for a persisting cache", Status.POLICY_VIOLATION,
         f"'hipStreamSetAttribute': {_HOST}",
         SCALE.preceded_by("void keep() { hipStreamSetAttribute(0, 0, 0); }"), _NAMED_LIKE_A_TIMER,
+    ),
+    edited(
+        31, "right after a part of its input",
+        "reads the beginning of a long row, where what is drawn has its largest", Status.CHEAT,
+        r"moves \d+ bytes at the timing case .*cols=4096.*must move 1048576",
+        FIRST_LARGEST, ("c < cols", "c < (cols > 1024 ? 512 : cols)"),
     ),
     edited(
         31, "fewer bytes than there are", "reads the same line over and over", Status.NONFINITE,
