@@ -99,13 +99,17 @@ MAJOR = {"severity": "major", "message": "a tree is slow", "cites": "kernel.hip:
 INVENTED = MAJOR | {"cites": "kernel.hip:4000"}
 
 
+@pytest.mark.parametrize(
+    ("author", "judge"),
+    [(written_by(AUTHOR, "a" * 64), OTHER), (written_by(OTHER, "b" * 64), AUTHOR)],
+)
 @pytest.mark.parametrize("scene", [(said("changes", MAJOR),)], indirect=True)
-def test_another_model_than_the_authors_judges(scene: Scene) -> None:
-    found = scene.review(written_by(AUTHOR, "a" * 64))
-    assert (found.reviewer, found.verdict) == (f"rules and {OTHER}", Verdict.CHANGES)
+def test_another_model_than_the_authors_judges(scene: Scene, author: Exchange, judge: str) -> None:
+    found = scene.review(author)
+    assert (found.reviewer, found.verdict) == (f"rules and {judge}", Verdict.CHANGES)
     assert [f.cites for f in found.findings] == ["kernel.hip:14"]
     (chat,) = scene.script.chats
-    assert chat["model"] == OTHER
+    assert chat["model"] == judge
     assert chat["format"] == Judgements.model_json_schema()
     assert chat["messages"][0]["content"] == review_instructions()
     (row,) = scene.records.ledger.attempts()
