@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.cheats import harness_cheats, replies
+from tests.cheats import harness_cheats, replies, target_cheats
 from tests.cheats.harness_cheats import HarnessCheat
 from tests.cheats.hip import escape, machine, numerics, output, places, surroundings, timing
 from tests.cheats.hip.kernels import HipCheat
 from tests.cheats.python.catalogue import NUMBERS as PYTHON
 from tests.cheats.replies import ReplyCheat
+from tests.cheats.target_cheats import TargetCheat
 
 HIP: tuple[HipCheat, ...] = (
     *output.CHEATS,
@@ -21,6 +22,7 @@ HIP: tuple[HipCheat, ...] = (
 )
 REPLIES: tuple[ReplyCheat, ...] = replies.CHEATS
 HARNESS: tuple[HarnessCheat, ...] = harness_cheats.CHEATS
+TARGETS: tuple[TargetCheat, ...] = target_cheats.CHEATS
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
               "test_a_planted_defect_is_found_on_its_line_for_its_reason"),
     Elsewhere(33, "tests/lab/sandbox/test_attacks.py",
               "test_calls_by_another_number_system_kill_the_caller"),
+    Elsewhere(35, "tests/lab/test_static_check.py",
+              "test_the_build_of_another_source_is_a_cheat"),
     Elsewhere(38, "tests/reporting/test_numbers.py",
               "test_a_number_without_a_source_is_found"),
     Elsewhere(38, "tests/assets/test_pipeline.py",
@@ -51,6 +55,12 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
               "test_every_remark_cites_the_evidence_or_a_line"),
     Elsewhere(42, "tests/mutation/test_review_model.py",
               "test_an_approval_holds_no_blocker_and_cites_evidence"),
+    Elsewhere(42, "tests/agents/test_cross_review.py",
+              "test_another_model_than_the_authors_judges"),
+    Elsewhere(42, "tests/agents/test_cross_review.py",
+              "test_with_the_authors_model_alone_rules_judge_and_say_so"),
+    Elsewhere(42, "tests/agents/test_cross_review.py",
+              "test_the_same_model_under_another_name_is_no_second_one"),
     Elsewhere(43, "tests/cheats/test_hip.py", "test_an_honest_kernel_passes"),
 )  # fmt: skip
 
@@ -61,6 +71,7 @@ def planted(number: int) -> Mapping[str, int]:
         "HIP": sum(cheat.number == number for cheat in HIP),
         "reply": sum(cheat.number == number for cheat in REPLIES),
         "harness": sum(cheat.number == number for cheat in HARNESS),
+        "target": sum(cheat.number == number for cheat in TARGETS),
         "Python": int(number in PYTHON),
         "elsewhere": sum(entry.number == number for entry in ELSEWHERE),
     }

@@ -8,8 +8,9 @@ from typing import Literal
 from rocm_pipeline.lab.evidence import Status
 from tests.conftest import RecordFigure
 
-Kind = Literal["hip", "python", "reply", "harness", "process"]
-"""Where it is tried: a kernel, PyTorch code, an answer's form, the harness, the way of working."""
+Kind = Literal["hip", "python", "reply", "harness", "target", "process"]
+"""Where it is tried: a kernel, PyTorch code, an answer's form, the harness, a target's reference or
+baseline, the way of working."""
 
 TITLES: dict[int, str] = {
     1: "Return an input or a view of it",

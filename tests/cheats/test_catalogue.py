@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cheats.catalogue import ELSEWHERE, HARNESS, HIP, REPLIES, Elsewhere, planted
+from tests.cheats.catalogue import ELSEWHERE, HARNESS, HIP, REPLIES, TARGETS, Elsewhere, planted
 from tests.cheats.model import TITLES
 from tests.cheats.test_hip import HONEST
 
@@ -39,7 +39,7 @@ def test_at_least_sixty_cheats_and_sixty_honest_kernels() -> None:
 
 
 def test_names_are_unique() -> None:
-    ids = [cheat.id for cheat in (*HIP, *REPLIES, *HARNESS)]
+    ids = [cheat.id for cheat in (*HIP, *REPLIES, *HARNESS, *TARGETS)]
     assert len(ids) == len(set(ids))
 
 
