@@ -6,6 +6,7 @@ from functools import cache
 from rocm_pipeline.agents.embedded import model_digest
 from rocm_pipeline.fleet.hosts import find_config
 from rocm_pipeline.home import Home, rounds
+from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.planning.claude.settings import has_key, read_settings
 from rocm_pipeline.versions import package_sha256
 
@@ -39,10 +40,15 @@ def code_version(stage: str) -> str:
     agents who would answer: the configured hosts and their models, or the embedded agent; for one
     that asks Claude its settings, where there is a key. Reads files, never the network.
     """
-    parts = [package_sha256(f"rocm_pipeline.{name}") for name in _STAGE_PACKAGES[stage]]
+    parts = [_code_of(package) for package in _STAGE_PACKAGES[stage]]
     if stage in _ASKING:
         config = find_config(Home.from_environment().path)
         parts += [config.model_dump_json() if config else model_digest(), str(rounds())]
     if stage in _ASKING_CLAUDE and has_key():
         parts.append(read_settings(Home.from_environment().path).model_dump_json())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _code_of(package: str) -> str:
+    # the lab judges by more than its own package: how targets and launch plans are read, too
+    return harness_sha256() if package == "lab" else package_sha256(f"rocm_pipeline.{package}")

@@ -2,8 +2,6 @@
 
 import hashlib
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 
 from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import ChosenKernel, Operator
@@ -22,6 +20,7 @@ from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.toolchain import Toolchain
 from rocm_pipeline.resources.artefacts import Artefacts
 from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.versions import package_sha256
 
 
 @cache
@@ -30,12 +29,8 @@ def verification_version() -> str:
 
     Our own code and the installed PyTorch: a verdict made without PyTorch is no verdict with it.
     """
-    digest = hashlib.sha256(f"{harness_sha256()} {torch_version()}".encode())
-    package = Path(str(files("rocm_pipeline.integration")))
-    for path in sorted(package.rglob("*")):
-        if path.is_file() and path.suffix != ".pyc":
-            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    parts = (harness_sha256(), torch_version(), package_sha256("rocm_pipeline.integration"))
+    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 class HomeIntegration:
