@@ -1,31 +1,35 @@
 """What tolerance an honest implementation needs: measured, so that nobody has to guess.
 
 Two honest implementations run over held-out draws: the target's baseline on the emulator, and the
-reference itself computed in float32 and rounded once to the output's type. Their worst error, in
-units of the tolerance, says how much room the tolerance leaves.
+reference itself computed in float32 and rounded once to the output's type. Some of the baseline's
+blocks run at the timed sizes, too, where sums are longest. The worst error, in units of the
+tolerance, says how much room the tolerance leaves.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from rocm_pipeline.errors import UserError
-from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.cases import Trial, draw_inputs, held_out_trials
+from rocm_pipeline.lab.cases import Trial, draw_inputs, held_out_trials, timed_trials
 from rocm_pipeline.lab.controls import ROOM
+from rocm_pipeline.lab.emulator import EmulatorBuild
 from rocm_pipeline.lab.execution import CaseRunner
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.lab.numerics import compare
 from rocm_pipeline.lab.reference import Reference
+from rocm_pipeline.lab.sampled import SampledRunner
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import Target
 from rocm_pipeline.targets.subject import WAVES, Calibration, Role, Tolerance, Wave
 
-HOW = "the baseline on the emulator, and the reference in float32 rounded once"
+HOW = "the baseline on the emulator, also at timed sizes, and the reference in float32 rounded once"
+_WIDER = 1e3
+"""A sample with an error above its tolerance has no figure, so samples get a wider one."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,28 @@ class _Error:
 
 
 def calibrate(target: Target, harness: Harness, draws: int, seed: int) -> dict[DType, Calibration]:
-    """Measure honest implementations on `draws` held-out cases; return what to record, by type.
+    """Measure honest implementations on `draws` held-out cases and the timed ones.
+
+    Returns what to record, by type.
 
     Raises `UserError` when the baseline fails for another reason than its values.
     """
-    trials = _trials(target, draws, seed)
-    errors = [*_in_float32(target, trials), *_baseline(target, harness, trials)]
+    held_out, timed = _trials(target, draws, seed), timed_trials(target, seed)
+    source, plan = target.baseline.source, target.baseline.launch_plan
+    kernels = target.kernel_names(plan)
+    builds: dict[Wave, EmulatorBuild] = {
+        wave: harness.emulator.build(source, kernels, wave) for wave in WAVES
+    }
+    errors = [
+        *_in_float32(target, held_out),
+        *_baseline(target, harness, builds, held_out),
+        *_baseline_sampled(target, harness, builds, timed),
+    ]
     found: dict[DType, Calibration] = {}
     for dtype, tolerance in target.tolerance.items():
         ratios = [error.ratio for error in errors if error.dtype is dtype]
         if ratios:
-            cases = sum(_writes(target, trial, dtype) for trial in trials)
+            cases = sum(dtype in _written(target, trial) for trial in (*held_out, *timed))
             found[dtype] = _record(tolerance, max(ratios), cases)
     return found
 
@@ -75,31 +90,64 @@ def _in_float32(target: Target, trials: Sequence[Trial]) -> list[_Error]:
     return errors
 
 
-def _baseline(target: Target, harness: Harness, trials: Sequence[Trial]) -> list[_Error]:
-    baseline = Candidate(
-        target=target.name, source=target.baseline.source, launch_plan=target.baseline.launch_plan
-    )
-    kernels = target.kernel_names(baseline.launch_plan)
-    builds = {wave: harness.emulator.build(baseline.source, kernels, wave) for wave in WAVES}
-    runner = CaseRunner(target, baseline.launch_plan, harness.emulator)
+def _baseline(
+    target: Target, harness: Harness, builds: Mapping[Wave, EmulatorBuild], trials: Sequence[Trial]
+) -> list[_Error]:
+    runner = CaseRunner(target, target.baseline.launch_plan, harness.emulator)
 
-    def measure(numbered: tuple[int, Trial]) -> list[_Error]:
-        number, trial = numbered
-        wave: Wave = WAVES[number % 2]
+    def measure(trial: Trial, wave: Wave) -> list[_Error]:
         ratios = runner.ratios(builds[wave], trial, wave)
         if isinstance(ratios, str):
-            raise UserError(
-                f"the baseline fails: {ratios}", where=f"target {target.name}", fix="Mend it."
-            )
+            raise _failure(target, ratios)
         return [_Error(dtype, ratio) for dtype, ratio in ratios.items()]
 
+    return _of_all(measure, trials)
+
+
+def _baseline_sampled(
+    target: Target, harness: Harness, builds: Mapping[Wave, EmulatorBuild], trials: Sequence[Trial]
+) -> list[_Error]:
+    """Return the errors of samples; they have one figure for all outputs of a case."""
+    sampler = SampledRunner(_widened(target), target.baseline.launch_plan, harness.emulator)
+
+    def measure(trial: Trial, wave: Wave) -> list[_Error]:
+        (run,) = sampler.run(builds, trial, [wave])
+        if run.record.worst_ratio is None:
+            raise _failure(target, run.record.findings[0].message)
+        ratio = _WIDER * run.record.worst_ratio
+        return [_Error(dtype, ratio) for dtype in _written(target, trial)]
+
+    return _of_all(measure, trials)
+
+
+def _of_all(
+    measure: Callable[[Trial, Wave], list[_Error]], trials: Sequence[Trial]
+) -> list[_Error]:
+    """Measure every trial, with both wave sizes by turns."""
+    waves = [WAVES[number % 2] for number in range(len(trials))]
     with ThreadPoolExecutor(2) as pool:
-        return [error for errors in pool.map(measure, enumerate(trials)) for error in errors]
+        return [error for errors in pool.map(measure, trials, waves) for error in errors]
 
 
-def _writes(target: Target, trial: Trial, dtype: DType) -> bool:
-    tensors = target.tensors_for(trial.case)
-    return any(t.role is not Role.INPUT and t.dtype is dtype for t in tensors)
+def _widened(target: Target) -> Target:
+    tolerance = {
+        dtype: Tolerance(
+            absolute=_WIDER * each.absolute,
+            relative=_WIDER * each.relative,
+            calibration=each.calibration,
+        )
+        for dtype, each in target.tolerance.items()
+    }
+    return target.model_copy(update={"tolerance": tolerance})
+
+
+def _failure(target: Target, why: str) -> UserError:
+    where = f"target {target.name}"
+    return UserError(f"the baseline fails: {why}", where=where, fix="Mend it.")
+
+
+def _written(target: Target, trial: Trial) -> set[DType]:
+    return {t.dtype for t in target.tensors_for(trial.case) if t.role is not Role.INPUT}
 
 
 def _record(tolerance: Tolerance, worst: float, draws: int) -> Calibration:
