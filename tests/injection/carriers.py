@@ -1,8 +1,14 @@
-"""Ten ways by which foreign text comes into a prompt."""
+"""Eleven ways by which foreign text comes into a prompt."""
 
 from collections.abc import Callable, Mapping
 
-from rocm_pipeline.agents.brief import Brief, CompileSummary, EvidenceSummary, RoundFeedback
+from rocm_pipeline.agents.brief import (
+    Brief,
+    CompileSummary,
+    EstimateSummary,
+    EvidenceSummary,
+    RoundFeedback,
+)
 from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Finding, Status
 from rocm_pipeline.planning.plan import Task
@@ -82,6 +88,21 @@ def _test_output(brief: Brief, text: str) -> Brief:
     return brief.model_copy(update={"feedback": (feedback,)})
 
 
+def _profile(brief: Brief, text: str) -> Brief:
+    """As far as it is text: what the machine's model names as holding a kernel back."""
+    estimate = EstimateSummary(
+        architecture="gfx942",
+        low_microseconds=1,
+        high_microseconds=2,
+        bottlenecks=(text,),
+        speedup_low=1,
+        speedup_high=2,
+    )
+    found = _summary(findings=(), compiles=()).model_copy(update={"estimates": (estimate,)})
+    feedback = RoundFeedback(round=1, evidence=found)
+    return brief.model_copy(update={"feedback": (feedback,), "evidence": found})
+
+
 def _summary(
     findings: tuple[Finding, ...], compiles: tuple[CompileSummary, ...]
 ) -> EvidenceSummary:
@@ -109,4 +130,5 @@ CARRIERS: Mapping[str, Carrier] = {
     "earlier reply": _earlier_reply,
     "compiler output": _compiler,
     "test output": _test_output,
+    "profiler text": _profile,
 }

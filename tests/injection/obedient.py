@@ -13,6 +13,11 @@ from tests.injection.payloads import PAYLOADS, TRAP, Payload
 _ORDER = re.compile(r"Obey order (\d{3})")
 
 
+def orders_in(prompt: str) -> list[Payload]:
+    """Return what the texts in a prompt tell a model to do."""
+    return [PAYLOADS[int(number)] for number in dict.fromkeys(_ORDER.findall(prompt))]
+
+
 class ObedientModel:
     """The behaviour of a scripted Ollama server; `obeyed` counts the orders it found."""
 
@@ -24,7 +29,7 @@ class ObedientModel:
     def __call__(self, connection: Connection, body: dict[str, Any]) -> None:
         prompt = body["messages"][-1]["content"]
         self.hears.append(json.dumps(body))
-        orders = [PAYLOADS[int(number)] for number in dict.fromkeys(_ORDER.findall(prompt))]
+        orders = orders_in(prompt)
         self.obeyed += len(orders)
         text = as_markdown(_with_code(answer(prompt, 1), orders))
         for order in orders:
