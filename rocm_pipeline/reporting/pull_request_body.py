@@ -1,8 +1,11 @@
 """The text of a pull request, rendered from evidence alone."""
 
+import re
+
 from rocm_pipeline.agents.examples import Examples
 from rocm_pipeline.agents.outcome import ChosenKernel
 from rocm_pipeline.bundle.claims import Reproduction
+from rocm_pipeline.errors import one_line
 from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.publishing.pull_request import BUNDLE
@@ -68,6 +71,17 @@ def _review(review: Review) -> str:
     alone = f" (no model judged: {review.unasked})" if review.unasked else ""
     lines = [f"**{review.kind} review** by `{review.reviewer}`: **{review.verdict.value}**{alone}"]
     lines += [
-        f"- {f.severity} ({f.heading.value}): {f.message} (`{f.cites}`)" for f in review.findings
+        f"- {f.severity} ({f.heading.value}): {_as_code(f.message)} (`{f.cites}`)"
+        for f in review.findings
     ]
     return "\n".join(lines)
+
+
+def _as_code(words: str) -> str:
+    """Return a reviewer's words so that nothing in them is a heading, a link or a mention.
+
+    A model may have written them, and it may have obeyed what stood in the kernel.
+    """
+    line = one_line(words)
+    ticks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{ticks} {line} {ticks}"
