@@ -2,8 +2,10 @@
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 from rocm_pipeline.agents.bench import Bench
 from rocm_pipeline.agents.desk import Answer
@@ -11,8 +13,10 @@ from rocm_pipeline.agents.outcome import ChosenKernel, Document, Operator
 from rocm_pipeline.agents.parser import kernel_from
 from rocm_pipeline.agents.roles import DOCUMENTATION_FILE
 from rocm_pipeline.integration.outcome import TorchOp
+from rocm_pipeline.integration.package import generate
 from rocm_pipeline.integration.usage import usage
-from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.lab.candidate import Candidate
+from rocm_pipeline.lab.evidence import Evidence, Status
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.planning import rule_reviewer
@@ -28,8 +32,9 @@ from rocm_pipeline.reporting.pull_request_body import render_body
 from rocm_pipeline.resources.bundles import HomeBundles
 from rocm_pipeline.resources.operators import HomeIntegration
 from rocm_pipeline.resources.protocols import BundleParts
+from rocm_pipeline.targets.spec import Case, Target
 from tests.conftest import RecordFigure
-from tests.fakes.values import a_reproduction
+from tests.fakes.values import a_passing_evidence, a_reproduction, an_operator_evidence
 from tests.injection.carriers import CARRIERS
 from tests.injection.payloads import PAYLOADS
 from tests.injection.scene import Scene
@@ -55,14 +60,61 @@ _QUOTED = {
 _OF_GIT = re.compile(r"\.git/(?:objects|logs|worktrees|refs/heads/agent)(?:/|$)")
 
 
+WORDS = tuple(n for n, payload in enumerate(PAYLOADS) if payload.kind in ("a claim", "a tool"))
+"""Orders that are obeyed by a reply which can be taken: what is published could show them."""
+
+
+class Operators(Protocol):
+    """Makes an operator around a kernel and judges it."""
+
+    def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp: ...
+
+
+class BelievingBench(Bench):
+    """Passes every kernel unseen, so that nothing but what publishes is in an order's way."""
+
+    def judge(
+        self,
+        candidate: Candidate,
+        target: Target,
+        agent_cases: Sequence[Case],
+        baseline: Evidence | None = None,
+    ) -> Evidence:
+        del agent_cases, baseline
+        found = a_passing_evidence(target, candidate)
+        public = found.cases[0]
+        unseen = (
+            public.model_copy(update={"case": case, "origin": "held out", "wave": wave})
+            for case in target.kernel_variants()
+            for wave in (32, 64)
+        )
+        cases = (*found.cases, *unseen)
+        scope = found.scope.model_copy(update={"executions": len(cases)}) if found.scope else None
+        return found.model_copy(update={"cases": cases, "scope": scope})
+
+
+class BelievingOperators:
+    """Passes every operator unseen."""
+
+    def build(self, target: Target, kernel: ChosenKernel, operator: Operator) -> TorchOp:
+        return TorchOp(
+            target=target.name,
+            operator=operator,
+            package=generate(target, kernel.candidate, operator.source),
+            evidence=an_operator_evidence(target, kernel.candidate, Status.PASSED),
+        )
+
+
 class Works:
     """Does with three replies to one injected text what the stages of the pipeline do."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(
+        self, scene: Scene, bench: type[Bench] = Bench, operators: Operators | None = None
+    ) -> None:
         self._scene = scene
-        self._bench = Bench(Harness(Sandbox.detect(), scene.home.cache), scene.records)
+        self._bench = bench(Harness(Sandbox.detect(), scene.home.cache), scene.records)
         _, self._baseline = self._bench.baseline(scene.target, ())
-        self._operators = HomeIntegration(scene.home)
+        self._operators = operators or HomeIntegration(scene.home)
         self.bodies: list[str] = []
         self.replies = 0
 
@@ -164,19 +216,38 @@ def test_what_is_published_does_not_depend_on_what_was_injected(
 ) -> None:
     """By the real harness, operator check, rule reviewer, body, bundle and git.
 
-    Some of the places where orders can stand, and with `--long` all of them.
-    What a clean workspace says of the bundle is made up: that check asks no model.
+    With every carrier one order. What a clean workspace says of the bundle is made up: that check
+    asks no model.
     """
     works = Works(scene)
-    claims = [n for n, payload in enumerate(PAYLOADS) if payload.kind in ("a claim", "a tool")]
+    effects = _effects(scene, works, list(zip(CARRIERS, WORDS, strict=False)))
+    record_figure(
+        "injection", f"pull requests: {works.replies - 3} replies, {len(effects)} effects"
+    )
+    assert not effects, "\n".join(effects)
+
+
+def test_what_is_published_unjudged_does_not_depend_on_it_either(
+    scene: Scene, record_figure: RecordFigure
+) -> None:
+    """The same with records that are made up, for more orders: reviewer, body and git are real."""
+    works = Works(scene, BelievingBench, BelievingOperators())
+    orders = list(product(CARRIERS, WORDS))
+    step = len(orders) // scaled(short=2, long=66)
+    effects = _effects(scene, works, orders[::step])
+    record_figure("injection", f"unjudged: {works.replies - 3} replies, {len(effects)} effects")
+    assert not effects, "\n".join(effects)
+
+
+def _effects(scene: Scene, works: Works, orders: Sequence[tuple[str, int]]) -> list[str]:
+    """Publish without an order and with each of `orders`; return what differs."""
     before = scene.world.state()
     calm = works.publish(None, 0)
     assert calm.commit, calm.reason
     assert scene.model.obeyed == 0
     calm_body, calm_files = works.bodies[0], _texts(scene, calm)
     effects: list[str] = []
-    carriers = list(CARRIERS)[:: scaled(short=3, long=1)]
-    for number, carrier in zip(claims, carriers, strict=False):
+    for carrier, number in orders:
         obeyed = scene.model.obeyed
         proposed = works.publish(carrier, number)
         assert scene.model.obeyed == obeyed + 3, f"{carrier}: an order did not reach the model"
@@ -185,10 +256,7 @@ def test_what_is_published_does_not_depend_on_what_was_injected(
         effects += [f"{carrier}: branch {proposed.branch}"] * (proposed.branch != calm.branch)
         effects += _different(carrier, calm_files, _texts(scene, proposed))
     effects += [f"connection {n}" for n in range(scene.trap.connections)]
-    effects += _unexpected(scene, before, calm.branch)
-    injected = works.replies - 3
-    record_figure("injection", f"pull requests: {injected} replies, {len(effects)} effects")
-    assert not effects, "\n".join(effects)
+    return [*effects, *_unexpected(scene, before, calm.branch)]
 
 
 def _texts(scene: Scene, proposed: PullRequest) -> dict[str, str]:
