@@ -33,6 +33,7 @@ from rocm_pipeline.reporting.tables import (
     speedup_table,
     tier_words,
 )
+from rocm_pipeline.resources.asking import asking_of
 from rocm_pipeline.resources.protocols import Workshop
 from rocm_pipeline.targets.spec import Target
 
@@ -74,11 +75,12 @@ def develop(
     snapshot: RepoSnapshot,
 ) -> GraphResults[KernelOutcome]:
     """Do one kernel task: ask, judge, and ask again with what the harness found."""
+    asking = asking_of(context.run.run_id, context.run.tags)
     rounds: SimpleQueue[KernelRound | None] = SimpleQueue()
     # In a thread, so that each round is in the UI when it is judged, not when the task ends.
     with ThreadPoolExecutor(1, thread_name_prefix=f"develop-{task.id}") as pool:
         work = pool.submit(
-            workshop.develop, target, plan, task, suite, snapshot, rounds.put, context.run.run_id
+            workshop.develop, target, plan, task, suite, snapshot, rounds.put, asking.run_id
         )
         work.add_done_callback(lambda _: rounds.put(None))
         for found in iter(rounds.get, None):

@@ -43,7 +43,7 @@ def plan(
         target,
         repo_snapshot,
         history,
-        context.run.run_id,
+        asking.run_id,
         beside=lambda: planned_beside(sources, asking, target.name),
         may_wait=asking.may_wait,
     )

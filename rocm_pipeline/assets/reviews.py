@@ -70,7 +70,7 @@ def final_review(
     asking = asking_of(context.run.run_id, context.run.tags)
     review = workshop.final_review(
         given,
-        context.run.run_id,
+        asking.run_id,
         beside=reviewed_beside(Artefacts.open(home), asking, target.name),
         may_wait=asking.may_wait,
     )

@@ -18,7 +18,7 @@ from rocm_pipeline.automation.staleness import (
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.publishing.repository import watched
-from rocm_pipeline.resources.asking import TRIGGER_TAG, together
+from rocm_pipeline.resources.asking import RUN_TAG, TRIGGER_TAG, together
 from rocm_pipeline.resources.protocols import History, Sources
 from rocm_pipeline.targets.spec import Target
 
@@ -60,6 +60,11 @@ class Cursor:
         A tick that was cut off asks for the same keys when it is tried again.
         """
         return f"{target}@{commit.sha}-{self.moves}"
+
+    @property
+    def run_id(self) -> str:
+        """Return whose budget the runs of this move spend together."""
+        return f"commit-{self.sha}-{self.moves}"
 
 
 def due(commits: Sequence[Commit], watching: Sequence[Target]) -> dict[str, Commit]:
@@ -162,6 +167,7 @@ def commits(
                 partition_key=name,
                 tags={
                     TRIGGER_TAG: "commit",
+                    RUN_TAG: cursor.run_id,
                     "rocm/commit": commit.sha,
                     **together(sorted(found)),
                 },

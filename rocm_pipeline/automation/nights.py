@@ -16,6 +16,7 @@ from rocm_pipeline.automation.staleness import FINAL_REVIEW, from_stage_on, stag
 from rocm_pipeline.resources.asking import (
     NIGHTLY,
     REVIEWED_TAG,
+    RUN_TAG,
     TOGETHER_TAG,
     TRIGGER_TAG,
     together,
@@ -25,6 +26,11 @@ NIGHT_TAG = "rocm/night"
 """Of a run that ends before its review: when its night began."""
 MOST_RUNS = 1000
 """That are looked through for those of the newest night."""
+
+
+def night_tags(night: str) -> dict[str, str]:
+    """Return what all runs of a night carry, those of both its halves: they spend one budget."""
+    return {TRIGGER_TAG: NIGHTLY, RUN_TAG: f"night-{night}"}
 
 
 def before_review(repository: dg.RepositoryDefinition) -> list[dg.AssetKey]:
@@ -72,7 +78,7 @@ def nightly_reviews(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg
                 run_key=f"{night}/{name}/review",
                 partition_key=name,
                 asset_selection=selection,
-                tags={TRIGGER_TAG: NIGHTLY, **together(ready, REVIEWED_TAG)},
+                tags={**night_tags(night), **together(ready, REVIEWED_TAG)},
             )
             for name in ready
         ],

@@ -4,6 +4,7 @@ import importlib
 import multiprocessing
 import threading
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -40,7 +41,7 @@ from rocm_pipeline.planning.claude.settings import has_key
 from rocm_pipeline.planning.follow_up import MAX_RETURNS, asked_tasks
 from rocm_pipeline.records.owner import this_process
 from rocm_pipeline.resources.artefacts import digest_of
-from rocm_pipeline.resources.asking import REVIEWED_TAG, TRIGGER_TAG, together
+from rocm_pipeline.resources.asking import REVIEWED_TAG, RUN_TAG, TRIGGER_TAG, together
 from rocm_pipeline.resources.instance import add_targets, prepare_instance
 from rocm_pipeline.resources.protocols import Sources
 from rocm_pipeline.targets.spec import Target
@@ -132,7 +133,10 @@ class _Progress:
 
 
 class _Runner:
-    """Runs waves of stages until the target is up to date or a stage fails."""
+    """Runs waves of stages until the target is up to date or a stage fails.
+
+    Each wave is a Dagster run; together they spend the budget of one run.
+    """
 
     def __init__(
         self,
@@ -149,6 +153,7 @@ class _Runner:
         self._on_event = on_event
         self._job = dg.build_reconstructable_job(__name__, "job_of", (code_location,))
         self._stages = stages_of(definitions_of(code_location).get_repository_def())
+        self._run_id = f"command-{uuid.uuid4()}"
         self._together: Mapping[str, str] = {}
         self._progress: dict[str, _Progress] = {}
 
@@ -239,6 +244,7 @@ class _Runner:
             tags={
                 "dagster/partition": target,
                 TRIGGER_TAG: "command",
+                RUN_TAG: self._run_id,
                 **self._together,
                 PROCESS_TAG: this_process(),
                 # Who killed the command will start it again.

@@ -7,10 +7,10 @@ import dagster as dg
 from dagster._utils.schedules import is_valid_cron_string
 
 from rocm_pipeline.automation.jobs import main_job
-from rocm_pipeline.automation.nights import NIGHT_TAG, before_review
+from rocm_pipeline.automation.nights import NIGHT_TAG, before_review, night_tags
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.planning.claude.settings import has_key
-from rocm_pipeline.resources.asking import NIGHTLY, TRIGGER_TAG, together
+from rocm_pipeline.resources.asking import together
 from rocm_pipeline.resources.instance import add_targets
 from rocm_pipeline.resources.protocols import Sources
 
@@ -55,7 +55,7 @@ def nightly(
             partition_key=name,
             asset_selection=before_review(context.repository_def) if in_halves else None,
             tags={
-                TRIGGER_TAG: NIGHTLY,
+                **night_tags(night),
                 **together(names),
                 **({NIGHT_TAG: night} if in_halves else {}),
             },

@@ -92,6 +92,7 @@ class AttemptRow(Base):
     plan_id: Mapped[str | None] = mapped_column(index=True)
     task_id: Mapped[str | None] = mapped_column(index=True)
     run_id: Mapped[str | None] = mapped_column(index=True)
+    """Whose budget it spent. Dagster's runs of a command or a night carry it as `rocm/run`."""
     purpose: Mapped[str]
     """plan, code, test, doc, review, repair, ..."""
     role: Mapped[str]

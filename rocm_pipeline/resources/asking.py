@@ -10,6 +10,8 @@ from rocm_pipeline.resources.protocols import Sources
 
 TRIGGER_TAG = "rocm/trigger"
 NIGHTLY = "nightly"
+RUN_TAG = "rocm/run"
+"""Whose budget is spent: the same for all Dagster runs of one command, night or new commit."""
 TOGETHER_TAG = "rocm/together"
 """A JSON list: the targets that runs beside this one are about to plan too."""
 REVIEWED_TAG = "rocm/reviewed-together"
@@ -20,16 +22,19 @@ REVIEWED_TAG = "rocm/reviewed-together"
 class Asking:
     """Whose budget is spent, what is asked about in the same call, and whether it may wait."""
 
-    run_id: str | None = None
+    run_id: str
     together: tuple[str, ...] = ()
     reviewed_together: tuple[str, ...] = ()
     may_wait: bool = False
 
 
 def asking_of(run_id: str, tags: Mapping[str, str]) -> Asking:
-    """Return how the run with these tags asks: a nightly one may wait for a batch."""
+    """Return how the run with these tags asks: a nightly one may wait for a batch.
+
+    A run that belongs to none, as one that is started by hand, is its own.
+    """
     return Asking(
-        run_id,
+        run_id=tags.get(RUN_TAG, run_id),
         together=tuple(json.loads(tags.get(TOGETHER_TAG, "[]"))),
         reviewed_together=tuple(json.loads(tags.get(REVIEWED_TAG, "[]"))),
         may_wait=tags.get(TRIGGER_TAG) == NIGHTLY,

@@ -1,5 +1,6 @@
 """Does single tasks of a plan with the parts that the assets use; see `AIDevCoordinator`."""
 
+import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -39,12 +40,16 @@ def open_work(home: Home) -> Generator["HomeTaskWork", None, None]:
 
 
 class HomeTaskWork:
-    """Plans, tasks by their kind, and reviews. Holds no results: those are handed in."""
+    """Plans, tasks by their kind, and reviews. Holds no results: those are handed in.
+
+    All that it asks Claude spends the budget of one run.
+    """
 
     def __init__(self, workshop: Workshop, integration: Integration, sources: Sources) -> None:
         self._workshop = workshop
         self._integration = integration
         self._sources = sources
+        self._run_id = f"coordinator-{uuid.uuid4()}"
         self._planned: dict[str, tuple[Target, RepoSnapshot]] = {}
 
     def target(self, name: str) -> Target:
@@ -52,7 +57,8 @@ class HomeTaskWork:
 
     def plan(self, target: Target) -> Plan:
         snapshot = self._sources.snapshot(target)
-        plan = self._workshop.plan(target, snapshot, self._sources.history(snapshot)).plan
+        history = self._sources.history(snapshot)
+        plan = self._workshop.plan(target, snapshot, history, self._run_id).plan
         self._planned[plan.id] = (target, snapshot)
         return plan
 
@@ -64,7 +70,9 @@ class HomeTaskWork:
             return self._workshop.propose_cases(target, plan, task)
         if work is Work.KERNEL:
             suite = _suite(target, results)
-            return self._workshop.develop(target, plan, task, suite, snapshot, lambda _: None)
+            return self._workshop.develop(
+                target, plan, task, suite, snapshot, lambda _: None, self._run_id
+            )
         kernel = self._chosen(target, plan, results)
         if work is Work.INTEGRATION:
             return _last(operator_rounds(*self._parts, target, plan, task, kernel))
@@ -82,7 +90,7 @@ class HomeTaskWork:
         made = _only(results, TorchOp)
         document = next(iter(_all(results, Document)), None)
         review = self._workshop.final_review(
-            submission(target, kernel, made, cross, document=document)
+            submission(target, kernel, made, cross, document=document), self._run_id
         )
         self._workshop.send_back(plan, review, kernel)
         return review

@@ -14,7 +14,7 @@ from rocm_pipeline.automation.commits import Commit, Cursor, commits, due, new_c
 from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
-from rocm_pipeline.resources.asking import asking_of
+from rocm_pipeline.resources.asking import RUN_TAG, asking_of
 from rocm_pipeline.resources.instance import prepare_instance
 from rocm_pipeline.resources.sources import HomeHistory, HomeSources
 from tests.automation.conftest import LOCATION, Command
@@ -228,6 +228,7 @@ def test_targets_that_one_commit_touched_are_planned_together(
     repository.commit(IN_SOFTMAX, IN_ATTENTION)
     found = tick(seen)
     assert isinstance(found, SensorResult)
+    assert len({run.tags[RUN_TAG] for run in found.run_requests or []}) == 1
     for run in found.run_requests or []:
         asking = asking_of("run-1", run.tags)
         assert asking.together == ("flash_attention", "row_softmax")

@@ -22,6 +22,7 @@ from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.definitions import defs
 from rocm_pipeline.resources.asking import (
     NIGHTLY,
+    RUN_TAG,
     TRIGGER_TAG,
     asking_of,
     together,
@@ -158,10 +159,12 @@ def test_both_halves_of_a_night_make_every_stage_and_reviews_are_together(
     monkeypatch.setattr(schedules, "has_key", lambda: True)
     definitions = definitions_of(LOCATION)
     workshop = command.pipeline.workshop
+    asked: dict[str, str | None] = {}
+    workshop.ask = asked.__setitem__
     with prepare_instance(command.home) as instance:
 
-        def carry_out(asked: Sequence[dg.RunRequest]) -> None:
-            for request in asked:
+        def carry_out(requested: Sequence[dg.RunRequest]) -> None:
+            for request in requested:
                 done = definitions.resolve_job_def(MAIN_JOB).execute_in_process(
                     instance=instance,
                     partition_key=request.partition_key,
@@ -170,13 +173,18 @@ def test_both_halves_of_a_night_make_every_stage_and_reviews_are_together(
                 )
                 assert done.success
 
-        carry_out(requests(command, instance))
+        first = requests(command, instance)
+        carry_out(first)
         assert "final" not in workshop.beside
         found = nightly_reviews(
             build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
         )
         assert isinstance(found, dg.SensorResult)
-        carry_out(list(found.run_requests or []))
+        second = list(found.run_requests or [])
+        carry_out(second)
+    (budget,) = {run.tags[RUN_TAG] for run in (*first, *second)}
+    assert set(asked.values()) == {budget}
+    assert {question.split()[0] for question in asked} == {"plan", "develop", "review"}
     assert workshop.beside["plan"] == [("flash_attention",), ("row_softmax",)]
     assert workshop.beside["final"] == [("flash_attention",), ("row_softmax",)]
     for name in ("row_softmax", "flash_attention"):

@@ -104,6 +104,8 @@ class FakeWorkshop:
     """Which other targets each plan and each final review was asked beside, in order."""
     fails_for: str = ""
     """The target that cannot be planned."""
+    ask: Callable[[str, str | None], None] | None = None
+    """Called where Claude is asked, with the question and the run whose budget is spent."""
 
     def plan(
         self,
@@ -119,6 +121,7 @@ class FakeWorkshop:
         self.beside.setdefault("plan", []).append(tuple(r.target.name for r in beside()))
         if target.name == self.fails_for:
             raise UserError("no plan", where=target.name, fix="Try again.")
+        self._ask(f"plan {target.name}", run_id)
         return ClaudePlanner(NoClaude()).plan(target, snapshot, history)
 
     def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
@@ -142,6 +145,7 @@ class FakeWorkshop:
         run_id: str | None = None,
     ) -> KernelOutcome:
         self.calls["develop"] += 1
+        self._ask(f"develop {task.id} of {target.name}", run_id)
         found = a_round(target, task, task.id, passes=self.kernels_pass, speedup=self.speedup)
         on_reply(found)
         return KernelOutcome(task_id=task.id, rounds=(found,))
@@ -202,10 +206,15 @@ class FakeWorkshop:
         may_wait: bool = False,
     ) -> Review:
         self.beside.setdefault("final", []).append(tuple(s.target.name for s in beside))
+        self._ask(f"review {submission.target.name}", run_id)
         return self._review("final", submission)
 
     def send_back(self, plan: Plan, review: Review, kernel: ChosenKernel) -> Plan:
         return plan
+
+    def _ask(self, question: str, run_id: str | None) -> None:
+        if self.ask is not None:
+            self.ask(question, run_id)
 
     def _review(self, kind: str, kernel: ChosenKernel | Submission) -> Review:
         return Review.model_validate(

@@ -12,11 +12,15 @@ from rocm_pipeline.fleet.hosts import FLEET_VARIABLE
 from rocm_pipeline.home import HOME_VARIABLE, REPOSITORY_VARIABLE, ROUNDS_VARIABLE, Home
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.planning import AIDevCoordinator
+from rocm_pipeline.planning.claude.call import Reason, UnansweredError
 from rocm_pipeline.planning.plan import Role, Work
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
-from rocm_pipeline.resources.task_work import open_work
+from rocm_pipeline.resources.task_work import HomeTaskWork, open_work
+from tests.fakes.pipeline import FakeIntegration, FakeSources, FakeWorkshop
+from tests.planning.claude.desk import GOOD, call, desk, with_budget
 from tests.scale import only_long
+from tests.standins.claude import Says
 
 PAGE = Path(__file__).parents[2] / "docs" / "coordinator.md"
 
@@ -78,3 +82,31 @@ def test_a_review_without_a_kernel_says_what_is_missing(home: Home) -> None:
             coordinator.review(plan, "cross")
         with pytest.raises(UserError, match="there is no target 'nonsense'"):
             coordinator.plan("nonsense")
+
+
+def test_all_that_one_opening_asks_spends_the_budget_of_one_run(tmp_path: Path) -> None:
+    came: list[Reason | None] = []
+    with desk(tmp_path, Says(GOOD), with_budget(run={"tokens": 4500})) as at:
+
+        def ask(question: str, run_id: str | None) -> None:
+            try:
+                at.claude.ask(call(prompt=f"{question}, {len(came)}", run_id=run_id))
+                came.append(None)
+            except UnansweredError as unanswered:
+                came.append(unanswered.reason)
+
+        def work_through() -> None:
+            work = HomeTaskWork(FakeWorkshop(ask=ask), FakeIntegration(), FakeSources())
+            with AIDevCoordinator(work) as coordinator:
+                plan = coordinator.plan("row_softmax")
+                for task in plan.tasks:
+                    coordinator.collect_results(coordinator.assign_task(task, task.role))
+                coordinator.review(plan)
+
+        work_through()
+        once = list(came)
+        work_through()
+        assert once[0] is None
+        assert set(once[1:]) == {Reason.OVER_BUDGET}, "kernel tasks and the review"
+        assert came == once * 2
+        assert len({row.run_id for row in at.rows}) == len(at.rows) == 2
