@@ -19,7 +19,7 @@ from tests.planning.claude.desk import GOOD, Desk, call, desk, with_budget
 from tests.standins.claude import Says
 
 TARGETS = ("row_softmax", "flash_attention")
-ENOUGH_FOR_ONE = {"tokens": 4500}
+ENOUGH_FOR_ONE: dict[str, float] = {"tokens": 4500}
 
 
 class Asker:
