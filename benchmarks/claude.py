@@ -195,25 +195,29 @@ def measure_tests() -> Iterator[Figure]:
         yield Figure(f"paid calls, {mode} mode", calls, "", least=200)
         yield Figure("  killed processes", _recorded(report, f"claude kills ({mode})"), "")
         yield Figure("  paid twice", _recorded(report, f"claude duplicates ({mode})"), "", aim=0)
-        yield Figure("  tokens off", _recorded(report, f"claude tokens off ({mode})"), "", aim=0)
+        off = _recorded(report, f"claude tokens off ({mode})")
+        yield Figure("  tokens off, known calls", off, "", aim=0)
     killed = _recorded(report, "claude scheduled runs killed")
     yield Figure("scheduled runs killed with their batch out", killed, "")
     twice = _recorded(report, "claude duplicates (scheduled)")
     yield Figure("  paid twice", twice, "", aim=0)
-    yield Figure(
-        "direct mode: unknown, reported", _recorded(report, "claude unknown reported (direct)"), ""
-    )
+    reported = _recorded(report, "claude unknown reported (direct)")
+    yield Figure("direct mode: unknown calls, each reported", reported, "")
+    charged = _recorded(report, "claude unknown charged (direct)")
+    yield Figure("  of them charged", charged, "")
+    margin = _recorded(report, "claude bound of unknown over charge (direct)")
+    yield Figure("  their bound, less what was charged", margin, "USD", least=0)
     ended = report.endings
     yield Figure("tests of Claude's part", sum(ended.values()), "")
     yield Figure("  of them failed", ended["failure"] + ended["error"], "", aim=0)
     yield Figure("  of them skipped", ended["skipped"], "", aim=0)
 
 
-def _recorded(report: Report, name: str) -> int:
+def _recorded(report: Report, name: str) -> float:
     values = report.values(name)
     if len(values) != 1:
         raise SystemExit(f"the tests recorded '{name}' {len(values)} times")
-    return int(values[0])
+    return float(values[0])
 
 
 if __name__ == "__main__":

@@ -2,13 +2,18 @@
 
 import json
 import random
+import time
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
+import pytest
+
 from rocm_pipeline.planning.claude.call import Reason
 from rocm_pipeline.planning.claude.prices import Tokens
 from rocm_pipeline.planning.claude.settings import read_settings
+from rocm_pipeline.records import ledger
+from rocm_pipeline.records.ledger import Usage
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.records.schema import AttemptRow
@@ -74,14 +79,14 @@ def deaths_of(number: int, points: list[str]) -> list[str]:
     return [points[turn]] if turn < len(points) else [AT_RANDOM] * 2
 
 
-def tokens_of(rows: list[AttemptRow]) -> Charge:
+def tokens_of(usage: Usage) -> Charge:
+    """Return tokens of the ledger as the server counts them; nobody thinks here."""
     return Charge(
-        fresh=sum(row.tokens_in for row in rows),
-        write_5m=sum(row.tokens_cache_write - row.tokens_cache_write_1h for row in rows),
-        write_1h=sum(row.tokens_cache_write_1h for row in rows),
-        read=sum(row.tokens_cache_read for row in rows),
-        out=sum(row.tokens_out for row in rows),
-        thinking=sum(row.tokens_thinking for row in rows),
+        fresh=usage.tokens_in,
+        write_5m=usage.tokens_cache_write - usage.tokens_cache_write_1h,
+        write_1h=usage.tokens_cache_write_1h,
+        read=usage.tokens_cache_read,
+        out=usage.tokens_out,
     )
 
 
@@ -134,17 +139,34 @@ def test_killed_direct_calls_are_never_paid_twice_and_each_unknown_one_is_report
     unknown = [row for row in rows if row.status == Outcome.UNKNOWN.value]
     assert sorted(prompt_of(records, row) for row in unknown) == sorted(held)
     assert {row.status for row in rows} == {Outcome.OK.value, Outcome.UNKNOWN.value}
-    lost = lost_charges(server, records, unknown)
     known = [row for row in rows if row.status == Outcome.OK.value]
-    off = tokens_off(tokens_of(known) + add_up(c.charge for c in lost), server.tally.total())
-    off += sum(tokens_off(tokens_of([row]), server.tally.of(str(row.request_id))) for row in known)
+    ids = {row.request_id for row in known}
+    answered = [charged for charged in server.tally.charged if charged.request_id in ids]
+    lost = [charged for charged in server.tally.charged if charged.request_id not in ids]
+    assert len(answered) == len(known)
+
+    total = records.ledger.totals().claude  # of unknown calls no token is known
+    off = tokens_off(tokens_of(total), add_up(charged.charge for charged in answered))
+    off += sum(
+        tokens_off(tokens_of(ledger.add_up([row]).claude), server.tally.of(str(row.request_id)))
+        for row in known
+    )
     assert off == 0
+    paid = sum(map(price, answered))
+    assert total.usd - total.usd_of_bounds == pytest.approx(paid, abs=1e-12)
+
+    assert_each_bound_holds(server, records, unknown, lost)
+    assert total.outcomes == {Outcome.OK: len(known), Outcome.UNKNOWN: len(held)}
+    assert total.usd_of_bounds == pytest.approx(sum(row.usd_at_most for row in unknown))
+    margin = total.usd_of_bounds - sum(map(price, lost))
+    assert margin >= 0
 
     record_figure("claude calls (direct)", CALLS)
     record_figure("claude kills (direct)", mortals.kills.total())
     record_figure("claude duplicates (direct)", server.tally.duplicates)
     record_figure("claude unknown reported (direct)", len(held))
     record_figure("claude unknown charged (direct)", len(lost))
+    record_figure("claude bound of unknown over charge (direct)", margin)
     record_figure("claude tokens off (direct)", off)
 
 
@@ -159,28 +181,32 @@ def once(server: StandIn, behaviour: Behaviour) -> Behaviour:
     return behave
 
 
-def lost_charges(server: StandIn, records: Records, unknown: list[AttemptRow]) -> list[Charged]:
-    """Return what was charged for calls of unknown outcome; asserts that their bounds hold."""
+def assert_each_bound_holds(
+    server: StandIn, records: Records, unknown: list[AttemptRow], lost: list[Charged]
+) -> None:
+    """Assert that what was charged for calls of unknown outcome is within what is booked."""
     prompts = {request.request_id: request.prompt for request in server.requests}
     bounds = {prompt_of(records, row): row for row in unknown}
-    answered = {row.request_id for row in claude_rows(records) if row not in unknown}
-    lost = [charged for charged in server.tally.charged if charged.request_id not in answered]
-    assert len(lost) + len(answered) == len(server.tally.charged)
+    for row in unknown:
+        assert row.usd_is_bound
+        assert row.usd == row.usd_at_most > 0
     for charged in lost:
         row = bounds[prompts[charged.request_id]]
-        charge = charged.charge
-        tokens = Tokens(
-            fresh=charge.fresh,
-            cache_write_5m=charge.write_5m,
-            cache_write_1h=charge.write_1h,
-            cache_read=charge.read,
-            out=charge.out,
-        )
-        paid = read_settings().price_table().price(tokens, charged.model, row.t_sent)
-        assert row.usd_is_bound
-        assert float(paid) <= row.usd == row.usd_at_most
-        assert charge.prompt + charge.out <= row.tokens_at_most
-    return lost
+        assert price(charged) <= row.usd
+        assert charged.charge.prompt + charged.charge.out <= row.tokens_at_most
+
+
+def price(charged: Charged) -> float:
+    """Return what a charge costs by the list."""
+    charge = charged.charge
+    tokens = Tokens(
+        fresh=charge.fresh,
+        cache_write_5m=charge.write_5m,
+        cache_write_1h=charge.write_1h,
+        cache_read=charge.read,
+        out=charge.out,
+    )
+    return float(read_settings().price_table().price(tokens, charged.model, time.time()))
 
 
 def prompt_of(records: Records, row: AttemptRow) -> str:
@@ -211,13 +237,17 @@ def test_killed_batches_are_found_again_and_every_call_is_paid_once(
             order = Order(url=server.url, folder=tmp_path, prompts=prompts, in_batch=True)
             came |= run_until_through(mortals, order, deaths_of(number, points), arm, chance)
 
-    rows = claude_rows(records_in(tmp_path))
+    records = records_in(tmp_path)
+    rows = claude_rows(records)
     assert len(came) == CALLS
     assert all(words == prompt for prompt, words in came.items())
     assert server.tally.duplicates == 0
     assert len(server.tally.charged) == CALLS
-    off = tokens_off(tokens_of(rows), server.tally.total())
-    off += sum(tokens_off(tokens_of([row]), server.tally.of(row.attempt_id)) for row in rows)
+    off = tokens_off(tokens_of(records.ledger.totals().claude), server.tally.total())
+    off += sum(
+        tokens_off(tokens_of(ledger.add_up([row]).claude), server.tally.of(row.attempt_id))
+        for row in rows
+    )
     assert off == 0
     assert {row.status for row in rows} <= {Outcome.OK.value, Outcome.UNREACHABLE.value}
     assert set(points) <= set(mortals.kills)
