@@ -15,6 +15,7 @@ class Purpose(str, Enum):
 
     PLAN = "plan"
     REPAIR = "repair"
+    """Mending a plan; an answer to a review that is mended is a review's call as well."""
     REVIEW = "review"
     HINT = "hint"
     BASELINE = "baseline"

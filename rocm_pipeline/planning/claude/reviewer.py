@@ -133,7 +133,7 @@ class ClaudeReviewer:
         )
         asked = SharedQuestion.model_validate_json(text)
         if asked.is_shared:
-            call = replace(self._call(Purpose.REVIEW, (own,), asked.prompt), targets=asked.targets)
+            call = replace(self._call((own,), asked.prompt), targets=asked.targets)
             answer = self._put(call, may_wait)
             is_useless = isinstance(answer, UnansweredError) and answer.reason in ASKED_ALONE_AFTER
             if not is_useless:
@@ -142,7 +142,7 @@ class ClaudeReviewer:
         return self._settled((own,), answer)[own.place]
 
     def _key(self, case: _Case) -> str:
-        return key_of(self._call(Purpose.REVIEW, (case,), review_request([case.packet])))
+        return key_of(self._call((case,), review_request([case.packet])))
 
     def _put(self, call: Call[Judgements], may_wait: bool) -> Answer[Judgements] | UnansweredError:
         return self._claude.ask_all([call])[0] if may_wait else self._asked(call)
@@ -151,8 +151,7 @@ class ClaudeReviewer:
         self, groups: Sequence[Sequence[_Case]], may_wait: bool
     ) -> list[Answer[Judgements] | UnansweredError]:
         calls = [
-            self._call(Purpose.REVIEW, group, review_request([case.packet for case in group]))
-            for group in groups
+            self._call(group, review_request([case.packet for case in group])) for group in groups
         ]
         if may_wait and calls:
             return self._claude.ask_all(calls)
@@ -173,9 +172,7 @@ class ClaudeReviewer:
         if left and _can_be_mended(answer):
             packets = [case.packet for case in left]
             text = answer.text
-            call = self._call(
-                Purpose.REPAIR, left, repair_request(packets, text, in_words(wrong)), round=2
-            )
+            call = self._call(left, repair_request(packets, text, in_words(wrong)), round=2)
             answer = self._asked(call)
             mended, wrong = _taken(left, answer)
             found |= mended
@@ -189,11 +186,9 @@ class ClaudeReviewer:
                 found[case.place] = Reviewed(review)
         return found
 
-    def _call(
-        self, purpose: Purpose, group: Sequence[_Case], prompt: str, round: int = 1
-    ) -> Call[Judgements]:
+    def _call(self, group: Sequence[_Case], prompt: str, round: int = 1) -> Call[Judgements]:
         return Call(
-            purpose=purpose,
+            purpose=Purpose.REVIEW,
             targets=tuple(dict.fromkeys(case.packet.target for case in group)),
             system=(Block(review_instructions(), cached=True),),
             prompt=prompt,

@@ -129,7 +129,7 @@ def test_an_invented_citation_is_mended_once(invented: dict[str, str]) -> None:
     assert [each.review.verdict for each in found] == [Verdict.APPROVE, Verdict.CHANGES]
     assert [each.attempt_id for each in found] == ["a-1", "a-2"]
     repair = claude.calls[1]
-    assert (repair.purpose, repair.round) == (Purpose.REPAIR, 2)
+    assert (repair.purpose, repair.round) == (Purpose.REVIEW, 2)
     assert invented["cites"] in repair.prompt
     assert bad.candidate.id in repair.prompt
     assert "KERNEL 2" not in repair.prompt

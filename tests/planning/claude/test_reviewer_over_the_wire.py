@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from rocm_pipeline.planning.claude.call import Purpose
 from rocm_pipeline.planning.claude.client import AnthropicClaude
+from rocm_pipeline.planning.claude.economy.account import make_account
+from rocm_pipeline.planning.claude.economy.reading import attempt_of
 from rocm_pipeline.planning.claude.reviewer import MAX_KERNELS, OF_BASELINE, ClaudeReviewer
 from rocm_pipeline.planning.claude.settings import read_settings
 from rocm_pipeline.planning.planted.library import planted_kernels
@@ -140,4 +143,7 @@ def test_an_answer_of_another_form_is_mended_once_over_the_wire(
     server.behaviour = says('{"verdict": "approve"}')
     (found,) = reviewer.review([submitted()])
     assert found.review.unasked == "Claude: invalid"
-    assert [row.purpose for row in records.ledger.attempts()] == ["review", "repair"]
+    rows = records.ledger.attempts()
+    assert [(row.purpose, row.round) for row in rows] == [("review", 1), ("review", 2)]
+    account = make_account(map(attempt_of, rows), {"row_softmax": ("k-1",)})
+    assert account.calls_per_kernel(Purpose.REVIEW) == 2
