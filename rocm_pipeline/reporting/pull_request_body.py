@@ -61,7 +61,7 @@ def render_body(
 
 
 def _operator(operator: OperatorEvidence) -> str:
-    rows = [(r.check.value, r.status.value, r.message) for r in operator.checks]
+    rows = [(r.check.value, r.status.value, _as_code(r.message)) for r in operator.checks]
     return f"Record `{operator.id}`.\n\n" + tables.markdown_table(
         ("check", "status", "message"), rows
     )
@@ -78,10 +78,13 @@ def _review(review: Review) -> str:
 
 
 def _as_code(words: str) -> str:
-    """Return a reviewer's words so that nothing in them is a heading, a link or a mention.
+    """Return others' words so that nothing in them is a heading, a link or a mention.
 
-    A model may have written them, and it may have obeyed what stood in the kernel.
+    A reviewer's may be a model's that obeyed what stood in the kernel; those of a check may quote
+    what an agent wrote.
     """
     line = one_line(words)
+    if not line:
+        return ""
     ticks = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     return f"{ticks} {line} {ticks}"

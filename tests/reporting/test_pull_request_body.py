@@ -3,6 +3,7 @@
 import pytest
 
 from rocm_pipeline.agents.outcome import ChosenKernel
+from rocm_pipeline.integration.evidence import OperatorEvidence
 from rocm_pipeline.planning.review import Heading, Review, ReviewFinding
 from rocm_pipeline.planning.rule_reviewer import cross_review
 from rocm_pipeline.reporting.pull_request_body import render_body
@@ -19,7 +20,7 @@ CANDIDATE = a_candidate(TARGET)
 EVIDENCE = a_passing_evidence(TARGET, CANDIDATE)
 
 
-def body(*messages: str) -> str:
+def body(*messages: str, operator: OperatorEvidence | None = None) -> str:
     rules = cross_review(TARGET, CANDIDATE, EVIDENCE)
     findings = tuple(
         ReviewFinding(heading=Heading.SECURITY, severity="note", message=message, cites=EVIDENCE.id)
@@ -37,7 +38,7 @@ def body(*messages: str) -> str:
     return render_body(
         TARGET,
         kernel,
-        an_operator_evidence(TARGET, CANDIDATE),
+        operator or an_operator_evidence(TARGET, CANDIDATE),
         (review,),
         a_reproduction(TARGET, CANDIDATE, EVIDENCE),
         None,
@@ -59,3 +60,10 @@ def test_a_finding_is_one_line_of_code(message: str, shown: str) -> None:
     added = f"- note ({Heading.SECURITY.value}): {shown} (`{EVIDENCE.id}`)\n"
     assert body("plain words").replace("` plain words `", shown) == body(message)
     assert added in body(message)
+
+
+def test_what_a_check_of_the_operator_says_is_one_line_of_code() -> None:
+    operator = an_operator_evidence(TARGET, CANDIDATE)
+    first = operator.checks[0].model_copy(update={"message": "Fixes #1 | @maintainers\n# Done"})
+    told = operator.model_copy(update={"checks": (first, *operator.checks[1:])})
+    assert "| ` Fixes #1 \\| @maintainers # Done ` |\n" in body(operator=told)
