@@ -1,4 +1,4 @@
-"""Reading <hip/hip_runtime.h> once for each architecture instead of once for each candidate.
+"""Reading <hip/hip_runtime.h> once for each compiler setting instead of once for each candidate.
 
 A precompiled header stands before the first line of a source. So it may only be used where that
 changes nothing: where the source itself begins with the header.

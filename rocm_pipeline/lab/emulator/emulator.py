@@ -1,6 +1,5 @@
 """The emulator: builds kernels for the CPU and runs launch plans on it, checked."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ class Emulator:
         """`portable_fibers`: switch work-items by the C library, as on an unknown processor."""
         self._sandbox = sandbox
         self._cache = BuildCache(cache)
-        self._compiler = CpuCompiler(sandbox, portable_fibers=portable_fibers)
+        self._compiler = CpuCompiler(sandbox, self._cache, portable_fibers=portable_fibers)
 
     @cached_property
     def identity(self) -> str:
@@ -116,7 +115,7 @@ class Emulator:
 
         What is read from the cache carries the source's hash, or it is compiled again.
         """
-        key = self._key("build", source, *kernels, str(wave))
+        key = self._compiler.key("build", source, *kernels, str(wave))
         content = self._cache.get(key)
         stored = None if content is None else EmulatorBuild.from_bytes(content)
         if stored is not None and stored.is_of(source, kernels, wave):
@@ -139,7 +138,7 @@ class Emulator:
 
     def library_for_torch(self, source: str, kernels: Sequence[str]) -> TorchLibrary:
         """Compile for plain execution at full speed, wave size 64; raises BuildFailed."""
-        key = self._key("torch", source, *kernels)
+        key = self._compiler.key("torch", source, *kernels)
         library = self._cache.get(key)
         if library is None or carried_hash(library) != hash_of(source):
             module = self._module(source, kernels, 64, "-O2")
@@ -147,7 +146,7 @@ class Emulator:
             number_collectives(module, kernels)
             library = self._compiler.to_library(module.text(), "-O2", hash_of(source))
             self._cache.put(key, library)
-        return TorchLibrary(self._runtime(64), library)
+        return TorchLibrary(self._compiler.runtime(64), library)
 
     def run(
         self,
@@ -206,7 +205,7 @@ class Emulator:
         )
         argv, readonly = command()
         with temporary_box() as box:
-            write_job(job, self._runtime(build.wave), box)
+            write_job(job, self._compiler.runtime(build.wave), box)
             completed = self._sandbox.run(argv, box=box, readonly=readonly, limits=_limits(job))
             return _result(job, completed, box)
 
@@ -220,17 +219,6 @@ class Emulator:
             ) from error
         check_references(module)
         return module
-
-    def _runtime(self, wave: int) -> bytes:
-        key = self._key("runtime", str(wave))
-        library = self._cache.get(key)
-        if library is None or carried_hash(library) != self._compiler.runtime_hash(wave):
-            library = self._compiler.runtime(wave)
-            self._cache.put(key, library)
-        return library
-
-    def _key(self, *parts: str) -> str:
-        return hashlib.sha256(json.dumps([self.identity, *parts]).encode()).hexdigest()
 
 
 def _limits(job: Job) -> Limits:

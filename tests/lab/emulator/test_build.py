@@ -192,7 +192,7 @@ def test_a_swapped_cache_entry_is_built_again(
     }
     emulator = Emulator(sandbox, tmp_path)
     cache = BuildCache(tmp_path)
-    key = emulator._key("build", HEADER + FACTORS[0], "k", "64")  # pyright: ignore[reportPrivateUsage]
+    key = emulator._compiler.key("build", HEADER + FACTORS[0], "k", "64")  # pyright: ignore[reportPrivateUsage]
     cache.put(key, swapped[what])
 
     assert emulator.build(HEADER + FACTORS[0], ["k"], 64) == two
@@ -228,7 +228,7 @@ def test_a_library_for_torch_that_was_swapped_is_built_again(
     emulator = Emulator(sandbox, tmp_path)
     first = emulator.library_for_torch(HEADER + FACTORS[0], ["k"])
     other = emulator.library_for_torch(HEADER + FACTORS[1], ["k"])
-    key = emulator._key("torch", HEADER + FACTORS[0], "k")  # pyright: ignore[reportPrivateUsage]
+    key = emulator._compiler.key("torch", HEADER + FACTORS[0], "k")  # pyright: ignore[reportPrivateUsage]
     BuildCache(tmp_path).put(key, other.kernels)
 
     assert emulator.library_for_torch(HEADER + FACTORS[0], ["k"]) == first
@@ -238,7 +238,7 @@ def test_a_runtime_that_was_swapped_is_built_again(sandbox: Sandbox, tmp_path: P
     emulator = Emulator(sandbox, tmp_path)
     source = HEADER + FACTORS[0]
     first = emulator.library_for_torch(source, ["k"])
-    key = emulator._key("runtime", "64")  # pyright: ignore[reportPrivateUsage]
+    key = emulator._compiler.key("runtime", "64")  # pyright: ignore[reportPrivateUsage]
     BuildCache(tmp_path).put(key, first.kernels)
 
     assert emulator.library_for_torch(source, ["k"]).runtime == first.runtime

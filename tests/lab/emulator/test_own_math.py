@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.emulator.compiler import CpuCompiler
 from rocm_pipeline.lab.sandbox import Sandbox
 
@@ -36,8 +37,9 @@ RANDOM = np.random.default_rng(5)
 
 @pytest.fixture(scope="module")
 def call(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Call:
-    compiler = CpuCompiler(sandbox)
-    path: Path = tmp_path_factory.mktemp("own-math") / "own_math.so"
+    folder = tmp_path_factory.mktemp("own-math")
+    compiler = CpuCompiler(sandbox, BuildCache(folder))
+    path: Path = folder / "own_math.so"
     ir = compiler.to_ir(SOURCE, 64, "-O1").replace("@__tsan_init", "@no_such_init")
     ir += "\ndefine weak void @no_such_init() { ret void }\n"
     path.write_bytes(compiler.to_library(_without_declaration(ir), "-O1", "00" * 32))
