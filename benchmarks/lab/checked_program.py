@@ -19,7 +19,7 @@ def main() -> None:
     job = marshal.loads(driver.contents("job.marshal"))
     emulator = driver.Emulator(job)
     times: list[list[float]] = []
-    with open("buffers.bin", "rb") as values, open("outputs.bin", "wb") as outputs:
+    with open(sys.argv[1], "rb") as values, open("outputs.bin", "wb") as outputs:
         for number in range(len(job["rounds"])):
             emulator.fill_buffers(number, values)
             emulator.runtime.hip_emulator_set_noise(job["noise"][number])
@@ -28,7 +28,7 @@ def main() -> None:
             times.append([time.perf_counter() - begun, time.process_time() - processor])
             if done != len(job["launches"]):
                 raise SystemExit("the checker stopped a launch")
-            emulator.write_outputs(outputs)
+            emulator.write_outputs(number, outputs)
     with open("times.json", "w") as file:
         json.dump(times, file)
 

@@ -22,6 +22,7 @@ from benchmarks.figures import Figure
 from benchmarks.lab.workloads import Workload, workloads
 from rocm_pipeline.lab.emulator import Emulator, EmulatorBuild
 from rocm_pipeline.lab.emulator.job import Job, bare_interpreter, command, write_job
+from rocm_pipeline.lab.emulator.outputs import split_outputs
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.sandbox import Completed, Limits, Sandbox, read_result, temporary_box
 
@@ -118,19 +119,25 @@ class EmulationBench:
             with (box / "buffers.bin").open("wb") as file:
                 for array in workload.buffers.values():
                     file.write(array.tobytes())
-            text = self._run(workload, [*argv, "/program.py"], readonly, "plain", box)
-            one, two = _TIMES_BY_PROCESSES.validate_json(text)
+            self._run(workload, [*argv, "/program.py"], readonly, "plain", box)
+            written = np.frombuffer(read_result(box, "outputs.bin", _MOST_BYTES), np.float32)
+            workload.check(written[-workload.buffers[workload.output].size :], "plain")
+            one, two = _TIMES_BY_PROCESSES.validate_json(_times(box))
             return _fastest(one), _fastest(two)
 
     def _checked(self, workload: Workload, build: EmulatorBuild, repeats: int) -> Time:
-        argv, readonly = command()
-        driver = readonly.pop(argv.pop())
         runtime = self._emulator.library_for_torch(workload.source, workload.kernels).runtime
-        with temporary_box() as box:
-            write_job(_checked_job(workload, build, repeats), runtime, box)
-            readonly["/program/driver.py"] = driver
-            text = self._run(workload, [*argv, "/program/program.py"], readonly, "checked", box)
-            return _fastest(_TIMES.validate_json(text))
+        job = _checked_job(workload, build, repeats)
+        with temporary_box() as box, temporary_box() as given:
+            buffers = given / "buffers.bin"
+            (*interpreter, driver, place), readonly = command(buffers)
+            readonly["/program/driver.py"] = readonly.pop(driver)
+            write_job(job, runtime, box, buffers)
+            argv = [*interpreter, "/program/program.py", place]
+            self._run(workload, argv, readonly, "checked", box)
+            *_, last = split_outputs(job, read_result(box, "outputs.bin", _MOST_BYTES))
+            workload.check(last[workload.output], "checked")
+            return _fastest(_TIMES.validate_json(_times(box)))
 
     def _run(
         self,
@@ -139,16 +146,13 @@ class EmulationBench:
         readonly: Mapping[str, Path],
         how: str,
         box: Path,
-    ) -> bytes:
+    ) -> None:
         program = Path(__file__).with_name(f"{how}_program.py")
+        [place] = [word for word in argv if word.endswith("/program.py")]
         done = self._sandbox.run(
-            argv, box=box, readonly={**readonly, argv[-1]: program}, limits=_LIMITS
+            argv, box=box, readonly={**readonly, place: program}, limits=_LIMITS
         )
         _refuse_failure(done, workload, how)
-        size = workload.buffers[workload.output].nbytes
-        written = read_result(box, "outputs.bin", _MOST_BYTES)[-size:]
-        workload.check(np.frombuffer(written, np.float32), how)
-        return read_result(box, "times.json", _MOST_BYTES)
 
     def _whole_run(self, workload: Workload, build: EmulatorBuild) -> float:
         begun = time.perf_counter()
@@ -169,6 +173,10 @@ class EmulationBench:
 
 def _fastest(times: Sequence[Time]) -> Time:
     return Time(min(each.wall for each in times), min(each.processor for each in times))
+
+
+def _times(box: Path) -> bytes:
+    return read_result(box, "times.json", _MOST_BYTES)
 
 
 def _refuse_failure(done: Completed, workload: Workload, how: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.emulator.compiler import CpuCompiler
 from rocm_pipeline.lab.macro_rules import not_to_define
 from rocm_pipeline.lab.one_meaning import breaches
@@ -65,8 +66,8 @@ class DeviceSide(Toolchain):
 
 
 @pytest.fixture(scope="module")
-def emulator_side(sandbox: Sandbox) -> EmulatorSide:
-    return EmulatorSide(sandbox)
+def emulator_side(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> EmulatorSide:
+    return EmulatorSide(sandbox, BuildCache(tmp_path_factory.mktemp("emulator-side")))
 
 
 @pytest.fixture(scope="module")

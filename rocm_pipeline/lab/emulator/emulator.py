@@ -15,7 +15,8 @@ from rocm_pipeline.lab.emulator.compiler import CpuCompiler
 from rocm_pipeline.lab.emulator.findings import Names, read_findings
 from rocm_pipeline.lab.emulator.instrumentation import instrument, number_collectives
 from rocm_pipeline.lab.emulator.ir import Module, parse_module
-from rocm_pipeline.lab.emulator.job import BlockSample, Job, command, split_outputs, write_job
+from rocm_pipeline.lab.emulator.job import BlockSample, Job, command, write_job
+from rocm_pipeline.lab.emulator.outputs import most_output_bytes, split_outputs
 from rocm_pipeline.lab.emulator.profile import (
     LaunchProfile,
     ProfiledLaunch,
@@ -203,9 +204,9 @@ class Emulator:
             trace,
             cpu_seconds * (HURRIED_SHARE if hurried else 1),
         )
-        argv, readonly = command()
-        with temporary_box() as box:
-            write_job(job, self._compiler.runtime(build.wave), box)
+        with temporary_box() as box, temporary_box() as given:
+            argv, readonly = command(given / "buffers.bin")
+            write_job(job, self._compiler.runtime(build.wave), box, given / "buffers.bin")
             completed = self._sandbox.run(argv, box=box, readonly=readonly, limits=_limits(job))
             return _result(job, completed, box)
 
@@ -336,8 +337,7 @@ def _numbers(result: object) -> list[object]:
 
 
 def _outputs(job: Job, box: Path) -> tuple[dict[str, Array], ...]:
-    expected = job.output_bytes * len(job.rounds)
-    return split_outputs(job, read_result(box, "outputs.bin", expected))
+    return split_outputs(job, read_result(box, "outputs.bin", most_output_bytes(job)))
 
 
 def _profiles(job: Job, box: Path) -> tuple[LaunchProfile, ...]:

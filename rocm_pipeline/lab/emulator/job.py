@@ -4,6 +4,7 @@ import marshal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from rocm_pipeline.lab.emulator.instrumentation import site_table
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 
-_DRIVER = "/driver.py"
+_DRIVER, _BUFFERS = "/driver.py", "/buffers.bin"
+PAGE = 4096
+"""Bytes; of an output that begins as one byte repeated, the driver writes the changed pages."""
 MOST_LIVE_BLOCKS = 32
 """That may wait for each other (runtime/execution.h)."""
 
@@ -70,47 +73,29 @@ class Job:
             self.reverse,
         )
 
-    @property
-    def output_bytes(self) -> int:
-        """Bytes of outputs that one round leaves."""
-        return sum(self.buffers[name].nbytes for name in self.outputs)
+    @cached_property
+    def fills(self) -> Sequence[Mapping[str, int | None]]:
+        """For each round, the byte that a buffer consists of at its start, or None."""
+        return [
+            {name: _filled_with(values[name]) for name in self.buffers} for values in self.rounds
+        ]
 
 
-def write_job(job: Job, runtime: bytes, box: Path) -> None:
-    """Put everything the driver, which is run by this very interpreter, reads into `box`."""
-    fills = [[_filled_with(values[name]) for name in job.buffers] for values in job.rounds]
+def write_job(job: Job, runtime: bytes, box: Path, buffers: Path) -> None:
+    """Put everything the driver, which is run by this very interpreter, reads into `box`.
+
+    What the buffers hold goes into the file `buffers`, which the sandbox reads where it is: a box
+    is copied in and out.
+    """
     (box / "runtime.so").write_bytes(runtime)
     (box / "kernel.so").write_bytes(job.build.library)
     (box / "sites.bin").write_bytes(site_table(job.build.sites))
-    with (box / "buffers.bin").open("wb") as file:
-        for values, filled in zip(job.rounds, fills, strict=True):
-            for name, fill in zip(job.buffers, filled, strict=True):
+    with buffers.open("wb") as file:
+        for values, fills in zip(job.rounds, job.fills, strict=True):
+            for name, fill in fills.items():
                 if fill is None:
                     file.write(np.ascontiguousarray(values[name]).data)
-    (box / "job.marshal").write_bytes(marshal.dumps(_description(job, fills)))
-
-
-def split_outputs(job: Job, data: bytes) -> tuple[dict[str, Array], ...]:
-    """Cut outputs.bin into each round's arrays; raises ValueError if it has another length."""
-    size = job.output_bytes
-    if len(data) != size * len(job.rounds):
-        raise ValueError(f"outputs.bin has {len(data)} bytes instead of {size * len(job.rounds)}")
-    rounds = memoryview(data)
-    return tuple(
-        _round_outputs(job, rounds[number * size : (number + 1) * size])
-        for number in range(len(job.rounds))
-    )
-
-
-def _round_outputs(job: Job, data: memoryview) -> dict[str, Array]:
-    arrays: dict[str, Array] = {}
-    begin = 0
-    for name in job.outputs:
-        like = job.buffers[name]
-        end = begin + like.nbytes
-        arrays[name] = np.frombuffer(data[begin:end], like.dtype).reshape(like.shape)
-        begin = end
-    return arrays
+    (box / "job.marshal").write_bytes(marshal.dumps(_description(job)))
 
 
 def bare_interpreter() -> tuple[list[str], dict[str, Path]]:
@@ -122,14 +107,15 @@ def bare_interpreter() -> tuple[list[str], dict[str, Path]]:
     return [str(interpreter), "-I", "-S"], readonly
 
 
-def command() -> tuple[list[str], dict[str, Path]]:
+def command(buffers: Path) -> tuple[list[str], dict[str, Path]]:
     """The driver's command line, and what must be visible in the sandbox for it."""
     interpreter, readonly = bare_interpreter()
+    readonly[_BUFFERS] = buffers
     readonly[_DRIVER] = Path(str(files("rocm_pipeline.lab.emulator") / "runtime" / "driver.py"))
-    return [*interpreter, _DRIVER], readonly
+    return [*interpreter, _DRIVER, _BUFFERS], readonly
 
 
-def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, object]:
+def _description(job: Job) -> dict[str, object]:
     names = list(job.buffers)
     conditions = job.drawn_conditions
     return {
@@ -140,7 +126,8 @@ def _description(job: Job, fills: Sequence[Sequence[int | None]]) -> dict[str, o
         "reverse": int(job.reverse),
         # A sample of a large launch says nothing about races, and their record is large.
         "check_races": int(not any(job.samples)),
-        "rounds": fills,
+        "rounds": [list(fills.values()) for fills in job.fills],
+        "page": PAGE,
         "noise": list(conditions.noise),
         "memory_bytes": conditions.total_bytes,
         "stacks_first": int(conditions.stacks_first),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rocm_pipeline.lab.build_cache import BuildCache
 from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.lab.hip_names import ARCHITECTURES, hip_names
 from rocm_pipeline.lab.one_meaning import amdgpu_builtins
@@ -27,8 +28,9 @@ ELEMENT = re.compile(
 
 
 @pytest.fixture(scope="module")
-def tree(sandbox: Sandbox) -> Node:
-    return json.loads(EmulatorSide(sandbox).read(HEADER, TREE))
+def tree(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Node:
+    cache = BuildCache(tmp_path_factory.mktemp("emulator-side"))
+    return json.loads(EmulatorSide(sandbox, cache).read(HEADER, TREE))
 
 
 def _header_macros() -> set[str]:

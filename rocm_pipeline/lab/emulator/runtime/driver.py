@@ -1,14 +1,16 @@
 """Runs one job in the sandbox: loads runtime and kernels, launches, writes what came out.
 
 Started by a bare interpreter (`-I -S`), so it imports the standard library only, and little of it:
-json, pathlib and typing take longer to import than many a job to run. It reads job.marshal and
-buffers.bin, and writes findings.txt (by the runtime, as things are found), outputs.bin, profile.bin
-and, last, result.json.
+json, pathlib and typing take longer to import than many a job to run. It reads job.marshal and the
+file of buffers that its argument names, and writes findings.txt (by the runtime, as things are
+found), outputs.bin, profile.bin and, last, result.json.
 """
 
 import ctypes
 import marshal
+import mmap
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,16 +89,21 @@ class Emulator:
             for buffer in self.job["buffers"]
         ]
 
-    def changed_buffers(self, number: int, values: "BufferedReader") -> list[int]:
-        """Numbers of the buffers to watch that no longer hold what they held before a round."""
+    def changed_buffers(self, number: int, values: "BufferedReader", place: int) -> list[int]:
+        """Numbers of the buffers to watch that no longer hold what they held before a round.
+
+        What they held begins at `place` of the file.
+        """
         changed: list[int] = []
         compare = ctypes.CDLL(None).memcmp
+        # Only now, when no kernel runs: one could write there.
+        before = mapped(values)
         for buffer, (address, size, fill) in enumerate(self.contents_of(number)):
-            before = values.read(size) if fill is None else bytes([fill]) * size
-            if not self.job["buffers"][buffer]["watched"]:
-                continue
-            if compare(ctypes.c_void_p(address), before, ctypes.c_size_t(size)):
-                changed.append(buffer)
+            if self.job["buffers"][buffer]["watched"] and size:
+                held = ctypes.byref(before, place) if fill is None else bytes([fill]) * size
+                if compare(ctypes.c_void_p(address), held, ctypes.c_size_t(size)):
+                    changed.append(buffer)
+            place += size if fill is None else 0
         return changed
 
     def fill_buffers(self, number: int, values: "BufferedReader") -> None:
@@ -180,9 +187,14 @@ class Emulator:
         file.write(memory(self.runtime.hip_emulator_site_traffic(), size))
         file.write(self.counters())
 
-    def write_outputs(self, file: "BinaryIO") -> None:
-        for number in self.job["outputs"]:
-            file.write(memory(self.addresses[number], self.job["buffers"][number]["bytes"]))
+    def write_outputs(self, number: int, file: "BinaryIO") -> None:
+        """Write the outputs of a round; of one that began as a single byte, its changed pages."""
+        contents = self.contents_of(number)
+        for address, size, fill in (contents[output] for output in self.job["outputs"]):
+            if fill is None:
+                file.write(memory(address, size))
+            else:
+                write_changed_pages(file, address, size, bytes([fill]) * self.job["page"])
 
 
 def loaded(name: str, mode: int) -> "ctypes.CDLL | None":
@@ -198,6 +210,27 @@ def contents(name: str) -> bytes:
         return file.read()
 
 
+def mapped(file: "BufferedReader") -> ctypes.c_char:
+    """The first byte of a file in memory; any byte for an empty one."""
+    if not os.fstat(file.fileno()).st_size:
+        return ctypes.c_char()
+    return ctypes.c_char.from_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+
+
+def write_changed_pages(file: "BinaryIO", address: int, size: int, unchanged: bytes) -> None:
+    """Write a bit for each page, lowest first, and the pages that are not as they were."""
+    page = len(unchanged)
+    bits = bytearray(-(-size // (8 * page)))
+    changed: list[bytes] = []
+    for begin in range(0, size, page):
+        content = ctypes.string_at(address + begin, min(page, size - begin))
+        if content != unchanged[: len(content)]:
+            bits[begin // page >> 3] |= 1 << (begin // page & 7)
+            changed.append(content)
+    file.write(bits)
+    file.writelines(changed)
+
+
 def memory(address: int, size: int) -> memoryview:
     return memoryview((ctypes.c_char * size).from_address(address)).cast("B")
 
@@ -208,7 +241,7 @@ def main() -> None:
     done = 0
     changed: set[int] = set()
     with (
-        open("buffers.bin", "rb") as values,
+        open(sys.argv[1], "rb") as values,
         open("outputs.bin", "wb") as outputs,
         open("profile.bin", "wb") as profile,
     ):
@@ -217,10 +250,9 @@ def main() -> None:
             emulator.fill_buffers(number, values)
             emulator.runtime.hip_emulator_set_noise(job["noise"][number])
             done += emulator.run_plan(profile if job["profile"] else None)
-            emulator.write_outputs(outputs)
+            emulator.write_outputs(number, outputs)
             emulator.runtime.hip_emulator_flush_trace()
-            values.seek(begin)
-            changed.update(emulator.changed_buffers(number, values))
+            changed.update(emulator.changed_buffers(number, values, begin))
     with open("result.json", "w") as result:
         result.write(f'{{"launches": {done}, "changed": {sorted(changed)}}}')
 
