@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from rocm_pipeline.fleet.bounded_http import BoundedTransport
 from rocm_pipeline.fleet.degenerate import repetition
 from rocm_pipeline.fleet.stopping import Stop
 from rocm_pipeline.records.outcome import Outcome
@@ -143,7 +144,7 @@ class _Client(ollama.AsyncClient):
             ),
             follow_redirects=False,
             trust_env=False,
-            verify=_trusted(),
+            transport=BoundedTransport(verify=_trusted(), trust_env=False),
         )
         # The client adds OLLAMA_API_KEY for every host; a machine of the fleet has no use for it.
         self._client.headers.pop("authorization", None)
@@ -320,9 +321,10 @@ _FAULTS = (
     ConnectionError,
     asyncio.TimeoutError,
     ollama.ResponseError,
-    # What the client lets through when a server does not speak its protocol: bad JSON, JSON of
-    # another shape (pydantic's error is a ValueError too).
+    # What the client lets through when a server does not speak its protocol: bad JSON, JSON nested
+    # too deeply or of another shape (pydantic's error is a ValueError too).
     ValueError,
+    RecursionError,
     TypeError,
     AttributeError,
 )

@@ -272,3 +272,54 @@ def test_the_models_of_a_server_come_with_their_digests() -> None:
     assert (model.name, model.digest, model.bytes) == ("qwen2.5-coder:7b", DIGEST, 4000)
     with pytest.raises(ConnectionError, match="refuses"):
         installed(url, PATIENT)
+
+
+def test_json_nested_too_deeply_is_no_answer() -> None:
+    assert ask(whole(200, "[" * 100_000 + "\n")).outcome is Outcome.SERVER_ERROR
+
+
+def endless(content: bytes, **headers: str) -> Behaviour:
+    """Sends the same again and again until nobody listens."""
+
+    def behave(reply: Reply, _: dict[str, Any]) -> None:
+        reply.send_response(int(headers.pop("status", "200")))
+        for name, value in headers.items():
+            reply.send_header(name, value)
+        reply.end_headers()
+        while True:
+            reply.wfile.write(content)
+
+    return behave
+
+
+def test_an_answer_read_whole_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rocm_pipeline.fleet.bounded_http.MAX_BYTES", 100_000)
+    models = {f"model-{number}": DIGEST for number in range(1000)}
+    with (
+        serving(Script(answers("x"), models=models)) as url,
+        pytest.raises(ConnectionError, match="sent more than 100000 bytes"),
+    ):
+        installed(url, PATIENT)
+
+
+@pytest.mark.parametrize(
+    "behave", [endless(b" " * 65536), endless(b" \n" * 32768, status="500")], ids=["line", "error"]
+)
+def test_a_line_and_an_error_end_at_a_limit(
+    behave: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rocm_pipeline.fleet.bounded_http.MAX_BYTES", 100_000)
+    answer = ask(behave)
+    assert answer.outcome is Outcome.SERVER_ERROR
+    assert "sent more than 100000 bytes" in answer.error
+
+
+def test_a_stream_may_be_longer_than_one_of_its_lines_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rocm_pipeline.fleet.bounded_http.MAX_BYTES", 300)
+    assert ask(answers(*"abcdefghij")).text == "abcdefghij"
+
+
+def test_an_answer_that_would_have_to_be_unpacked_is_refused() -> None:
+    answer = ask(endless(b"x", **{"Content-Encoding": "gzip"}))
+    assert answer.outcome is Outcome.SERVER_ERROR
+    assert "compresses" in answer.error
