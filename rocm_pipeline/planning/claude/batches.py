@@ -1,6 +1,5 @@
 """Questions that may wait, asked in one Message Batch at the lower price."""
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 import anthropic
-import httpx2
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,12 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 _PASSING = (
-    anthropic.APIConnectionError,
+    *failures.BROKEN,
     anthropic.RateLimitError,
     anthropic.InternalServerError,
-    # the SDK lets these through where a connection breaks while results are read
-    httpx2.HTTPError,
-    json.JSONDecodeError,
 )
 """What may be over when one looks again."""
 

@@ -1,6 +1,5 @@
 """Claude over the official SDK: every attempt is in the ledger, none is silently paid twice."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import anthropic
-import httpx2
 from anthropic.types import Message
 
 from rocm_pipeline.planning.claude import failures, wire
@@ -183,7 +181,7 @@ class AnthropicClaude:
         try:
             with_limit = self._client.with_options(timeout=COUNT_SECONDS)
             return with_limit.messages.count_tokens(**body).input_tokens
-        except anthropic.APIError:
+        except (anthropic.APIError, *failures.BROKEN):
             return None
 
     def _send(
@@ -196,8 +194,7 @@ class AnthropicClaude:
             stream.read(self._client.with_options(middleware=[attempt]), body)
         except anthropic.APIStatusError as error:
             ended = failures.of_status(error, intent, stream.message, prices)
-        except (anthropic.APIConnectionError, httpx2.HTTPError, json.JSONDecodeError) as error:
-            # no JSON comes where a connection is cut within a line
+        except failures.BROKEN as error:
             ended = failures.of_connection(error, intent, stream.message, prices)
         except BaseException as error:
             if attempt.is_written:

@@ -1,5 +1,6 @@
 """How a call ends that brings no whole message: what it is called, cost, and whether to go on."""
 
+import json
 import time
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,15 @@ from rocm_pipeline.planning.claude.call import Reason
 from rocm_pipeline.planning.claude.prices import Prices
 from rocm_pipeline.records.journal import Intent, Received
 from rocm_pipeline.records.outcome import Outcome
+
+BROKEN = (
+    anthropic.APIConnectionError,
+    # The SDK lets these through where a connection is cut within a line or what comes is no JSON.
+    httpx2.HTTPError,
+    json.JSONDecodeError,
+    RecursionError,
+)
+"""What is raised where no whole answer came."""
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0

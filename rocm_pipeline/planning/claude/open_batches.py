@@ -81,8 +81,8 @@ class OpenBatches:
     def collect(self) -> None:
         """Look up what is lost and settle what has ended.
 
-        Raises `anthropic.APIError`, or what httpx2 and json raise where a connection breaks while
-        results are read; what was settled before stays so.
+        Raises `anthropic.APIError` or what `failures.BROKEN` names; what was settled before stays
+        so.
         """
         lost = self.lost()
         if lost:
@@ -108,7 +108,7 @@ class OpenBatches:
                     self._end_all(bodies, failure.received)
                     return
                 time.sleep(failure.pause or 0.0)
-            except anthropic.APIConnectionError as error:
+            except failures.BROKEN as error:
                 _log.warning("it is unknown whether a batch was accepted: %s", error)
                 return
             else:
