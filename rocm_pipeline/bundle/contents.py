@@ -241,8 +241,9 @@ class _Reader:
             return adapter.validate_json(self.content(path))
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise refusal(f"{path}: {where}: {first['msg']}", self.folder) from error
+            field = ".".join(str(part) for part in first["loc"])
+            where = f"{path}: {field}" if field else path
+            raise refusal(f"{where}: {first['msg']}", self.folder) from error
         except RecursionError as error:
             raise refusal(f"{path} is nested too deep", self.folder) from error
 

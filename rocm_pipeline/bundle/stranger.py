@@ -37,6 +37,8 @@ MOST_CASE_BYTES = 4 << 30
 MOST_OPERATIONS = 1 << 30
 """What the emulator may be asked to do for one held-out case."""
 
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What a document raises whose JSON is not that of a target."""
 _MODULE = "rocm_pipeline.bundle.inside.reference"
 _JOB = "/job"
 _OUTPUTS = "outputs"
@@ -106,7 +108,7 @@ def check_bounds(document: bytes, folder: str) -> None:
         target = json.loads(document)
         cases = max(len(target["public_cases"]), len(target["timing_cases"]))
         operations = int(target["emulation_operations"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except _MALFORMED as error:
         raise refusal(f"the target is malformed ({error})", folder) from error
     if cases > MOST_CASES or operations > MOST_OPERATIONS:
         raise refusal(

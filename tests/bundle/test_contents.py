@@ -209,6 +209,10 @@ def ask_for_many_variants(document: Any) -> None:
         document["symbols"][name] = {"choices": list(range(1, 999))}
 
 
+def ask_for_work_without_end(document: Any) -> None:
+    document["emulation_operations"] = float("inf")
+
+
 def leave_the_symbols_out(document: Any) -> None:
     document["symbols"] = [1, 2]
 
@@ -220,6 +224,7 @@ def leave_the_symbols_out(document: Any) -> None:
         ask_for_a_power,
         ask_for_many_cases,
         ask_for_much_work,
+        ask_for_work_without_end,
         ask_for_many_variants,
         leave_the_symbols_out,
     ],
@@ -241,3 +246,4 @@ def test_a_file_that_is_no_document_is_refused_in_a_line(
     with pytest.raises(BundleRefused) as refused:
         parse({**paper.files(), path: content}, "here")
     assert "\n" not in str(refused.value)
+    assert ": :" not in str(refused.value)
