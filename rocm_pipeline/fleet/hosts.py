@@ -25,6 +25,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.fleet.catalogue import KnownModel, means
 from rocm_pipeline.fleet.hours import WHOLE_DAY, Day, Hours
 from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
+from rocm_pipeline.user_files import read_text
 
 FLEET_VARIABLE = "ROCM_PIPELINE_FLEET"
 OLLAMA_VARIABLE = "OLLAMA_HOST"
@@ -181,7 +182,7 @@ def find_config(
     if named := variables.get(FLEET_VARIABLE):
         return read_config(Path(named))
     for path in (Path(FLEET_FILE), *([home / FLEET_FILE] if home else [])):
-        if path.exists():
+        if os.path.lexists(path):  # a link that leads nowhere was meant to configure something
             return read_config(path)
     if server := variables.get(OLLAMA_VARIABLE):
         return FleetConfig(hosts=(_host_of_variable(server),))
@@ -190,14 +191,7 @@ def find_config(
 
 def read_config(path: Path) -> FleetConfig:
     try:
-        content = read_mapping(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(
-            f"the fleet file cannot be read ({reason})",
-            where=str(path),
-            fix=f"Name a readable file in {FLEET_VARIABLE}, or write {FLEET_FILE}.",
-        ) from error
+        content = read_mapping(read_text(path, fix=_FIX))
     except StrictYamlError as error:
         raise UserError(
             f"the fleet file {error.problem}", where=str(path), fix=f"{error.fix} {_EXAMPLE}"
@@ -211,6 +205,7 @@ def read_config(path: Path) -> FleetConfig:
         raise UserError(f"{field}: {message}", where=str(path), fix=_EXAMPLE) from error
 
 
+_FIX = f"Name a readable file in {FLEET_VARIABLE}, or write {FLEET_FILE}."
 _EXAMPLE = "For example: hosts: [{name: alpha, url: 'http://alpha:11434', slots: 1}]"
 
 

@@ -4,16 +4,14 @@ Everything is read and checked before anything runs; a mistake is one line that 
 field and what to do.
 """
 
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.targets.constraints import Constraint, check_constraint, holds
@@ -21,15 +19,13 @@ from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.expressions import Expression, ExpressionError, evaluate, symbols_of
 from rocm_pipeline.targets.launch_plan import WAVE, LaunchPlan, Name
 from rocm_pipeline.targets.subject import Role, Scalar
+from rocm_pipeline.user_files import read_model, read_text
 
 KERNEL, LAUNCH, REFERENCE, CASE = "kernel.hip", "launch.json", "reference.py", "case.json"
-MOST_FILE_BYTES = 1 << 20
 MOST_CASE_BYTES = 256 << 20
 """All tensors of one case: the emulator keeps many bytes of records for each."""
 MOST_SYMBOL = 2**31 - 1
 """A symbol in a launch's arguments is passed as int32."""
-
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Frozen(BaseModel):
@@ -185,47 +181,11 @@ def read_case_files(folder: Path, kernel: Path | None = None) -> CaseFiles:
     return CaseFiles(
         folder=folder,
         kernel=kernel,
-        source=_text(kernel),
-        launch_plan=_model(LaunchPlan, folder / LAUNCH),
-        reference=_text(folder / REFERENCE),
-        case=_model(CaseFile, folder / CASE),
+        source=read_text(kernel),
+        launch_plan=read_model(LaunchPlan, folder / LAUNCH),
+        reference=read_text(folder / REFERENCE),
+        case=read_model(CaseFile, folder / CASE),
     )
-
-
-def _model(model: type[_Model], path: Path) -> _Model:
-    text = _text(path)
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        fix = f"Mend `{field}` in that file." if field else "Mend the file."
-        what = f"{field}: {message}" if field else message
-        raise UserError(what, where=str(path), fix=fix) from error
-
-
-def _text(path: Path) -> str:
-    """Return a file's text; no device, pipe or giant is read."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise UserError("is no plain file", where=str(path), fix="Put a file there.")
-            content = file.read(MOST_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UserError(
-            f"cannot be read ({what})", where=str(path), fix="Put the file there."
-        ) from error
-    if len(content) > MOST_FILE_BYTES:
-        raise UserError(
-            f"is larger than {MOST_FILE_BYTES} bytes", where=str(path), fix="Make it smaller."
-        )
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise UserError("is no UTF-8 text", where=str(path), fix="Save it as UTF-8.") from error
 
 
 def _require(used: frozenset[str], known: frozenset[str], where: str) -> None:

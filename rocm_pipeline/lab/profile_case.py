@@ -1,6 +1,5 @@
 """What to profile: a source, a launch plan, and what the plan leaves open about its arguments."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from rocm_pipeline.errors import UserError, one_line
 from rocm_pipeline.targets.dtypes import Array, DType
@@ -21,6 +20,7 @@ from rocm_pipeline.targets.launch_plan import (
     Name,
     bind,
 )
+from rocm_pipeline.user_files import read_model, read_text
 
 MOST_BYTES = 1 << 30
 """Of all buffers together: they are held in memory."""
@@ -122,7 +122,9 @@ def read_case(
 
     Raises `UserError` with the file or option that is wrong.
     """
-    given = _read_plan(plan)
+    _require_once(settings, "--set")
+    _require_once(tensors, "--tensor")
+    given = read_model(PlanFile, plan)
     symbols, scalars = dict(given.symbols), dict[str, np.generic]()
     for name, value in given.scalars.items():
         text = value if isinstance(value, str) else repr(float(value))
@@ -131,34 +133,14 @@ def read_case(
         _set(setting, symbols, scalars, "--set")
     sizes = dict(given.tensors) | dict(_tensor(text) for text in tensors)
     bare = LaunchPlan(launches=given.launches, workspace=given.workspace)
-    return ProfileCase(str(plan), _text(file), bare, sizes, symbols, scalars)
+    return ProfileCase(str(plan), read_text(file), bare, sizes, symbols, scalars)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise UserError(
-            f"cannot be read ({reason})", where=str(path), fix="Name a text file that exists."
-        ) from error
-
-
-def _read_plan(path: Path) -> PlanFile:
-    try:
-        return PlanFile.model_validate(json.loads(_text(path)))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            one_line(f"{place}: {first['msg']}"),
-            where=str(path),
-            fix="docs/profile.md shows a launch plan.",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            one_line(f"is not JSON: {error}"), where=str(path), fix="Mend it."
-        ) from error
+def _require_once(assignments: Sequence[str], where: str) -> None:
+    names = [text.partition("=")[0].strip() for text in assignments]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"'{one_line(name)}' is given twice", where=where, fix="Give it once.")
 
 
 def _set(text: str, symbols: dict[str, int], scalars: dict[str, np.generic], where: str) -> None:

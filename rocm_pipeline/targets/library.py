@@ -1,5 +1,6 @@
 """Targets on disk: a folder with `target.yaml`, the reference and the baseline beside it."""
 
+import os
 import re
 import tempfile
 from importlib.resources import files
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
 from rocm_pipeline.targets.spec import NAME_PATTERN, Target
+from rocm_pipeline.user_files import read_text
 
 TARGET_FILE = "target.yaml"
 
@@ -29,15 +31,14 @@ def names(user_folder: Path) -> tuple[str, ...]:
 
 def load(name: str, user_folder: Path) -> Target:
     """Return the target `name`; a folder of the user's comes before a built-in of that name."""
+    is_name = re.fullmatch(NAME_PATTERN, name) is not None
     for folder in (user_folder / name, _builtin_folder() / name):
-        if (folder / TARGET_FILE).is_file():
+        # a folder without the file is one that must be mended, not one that may be made
+        if is_name and os.path.lexists(folder):
             return load_folder(folder)
-    raise UserError(
-        f"there is no target '{name}'",
-        where="targets",
-        fix=f"Known are {', '.join(names(user_folder))}; make one with "
-        f"`rocm-pipeline targets new {name}`.",
-    )
+    known = f"Known are {', '.join(names(user_folder))}"
+    new = f"; make one with `rocm-pipeline targets new {name}`." if is_name else "."
+    raise UserError(f"there is no target '{name}'", where="targets", fix=known + new)
 
 
 def load_folder(folder: Path) -> Target:
@@ -115,9 +116,7 @@ def _builtin_folder() -> Path:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        return read_mapping(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read ({error})", where=str(path), fix="Check it.") from error
+        return read_mapping(read_text(path, fix="Put it there, or remove the folder."))
     except StrictYamlError as error:
         raise UserError(error.problem, where=str(path), fix=error.fix) from error
 
@@ -128,11 +127,4 @@ def _read_beside(folder: Path, name: str, path: Path, field: str) -> str:
         raise UserError(
             f"{field}: '{name}' is not a file beside it", where=str(path), fix="Give a plain name."
         )
-    try:
-        return beside.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{field}: {beside.name} cannot be read ({error})",
-            where=str(path),
-            fix=f"Put the file beside {path.name}.",
-        ) from error
+    return read_text(beside, fix=f"Put it there, or name another file as `{field}` in {path.name}.")

@@ -1,6 +1,7 @@
 """`rocm-pipeline profile` as its user calls it: any HIP file, no target."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,8 @@ def test_the_listing_and_the_page_show_the_source_with_its_figures(
         (["--set", "rows"], "sets nothing"),
         (["--set", "rows=int8:3"], "sets nothing"),
         (["--set", "rows=99999999999"], "sets nothing"),
+        (["--set", "rows=1,rows=2"], "--set: 'rows' is given twice"),
+        (["--tensor", "y=float32[3]", "--tensor", "y=float64[3]"], "'y' is given twice"),
         (["--tensor", "y=float31[3]"], "is no tensor"),
         (["--tensor", "y=float32[open(3)]"], "is no tensor"),
         (["--arch", "gfx9"], "not an architecture"),
@@ -146,7 +149,9 @@ def test_a_kernel_that_cannot_be_profiled_is_told_in_one_line(
     assert "\n" not in str(result.exception)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"launches": []}', '{"launches": 3, "x": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"launches": []}', '{"launches": 3, "x": 1}', '{"a":1,"a":2}']
+)
 def test_a_plan_that_is_none_is_told_in_one_line(
     files: tuple[str, str, Path], tmp_path: Path, text: str
 ) -> None:
@@ -156,3 +161,11 @@ def test_a_plan_that_is_none_is_told_in_one_line(
 
     assert isinstance(result.exception, UserError)
     assert "plan.json" in str(result.exception)
+
+
+def test_pipes_and_devices_are_not_read(files: tuple[str, str, Path], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for words in ([files[0], "--plan", str(tmp_path / "pipe")], ["/dev/zero", "--plan", files[1]]):
+        result = CliRunner().invoke(app, words)
+        assert isinstance(result.exception, UserError)
+        assert "is no plain file" in str(result.exception)

@@ -41,6 +41,14 @@ def test_a_fleet_file_is_read(tmp_path: Path) -> None:
     assert config.preferences.num_ctx == 32768
 
 
+def test_a_fleet_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"/dev/zero: is no plain file"):
+        find_config(None, {"ROCM_PIPELINE_FLEET": "/dev/zero"})
+    (tmp_path / "fleet.yaml").symlink_to("nowhere")
+    with pytest.raises(UserError, match=r"fleet.yaml: cannot be read .*write fleet.yaml"):
+        find_config(tmp_path, {})
+
+
 def test_every_role_has_models_to_ask_for() -> None:
     preferences = default_preferences()
     assert set(preferences.roles) == {role.value for role in Role} | {"reviewer"}

@@ -1,5 +1,6 @@
 """Targets on disk: the built-in ones, new ones, and files that must be mended."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_bad_input_names_the_file_the_field_and_the_reason(
     change(folder, **fields)
     with pytest.raises(UserError, match=words) as raised:
         library.load_folder(folder)
-    assert "target.yaml" in raised.value.where
+    assert "target.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -123,3 +124,30 @@ def test_a_broken_reference_is_refused(folder: Path, source: str, words: str) ->
     target = library.load_folder(folder)
     with pytest.raises(UserError, match=words):
         run_controls(target, Reference(target), seed=1)
+
+
+def test_a_folder_without_its_file_is_to_be_mended_not_made(folder: Path) -> None:
+    (folder / library.TARGET_FILE).unlink()
+    with pytest.raises(UserError, match=r"mine/target.yaml: cannot be read .*remove the folder"):
+        library.load("mine", folder.parent)
+
+
+def test_no_target_is_offered_under_what_is_no_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no target '\.\./x'") as caught:
+        library.load("../x", tmp_path)
+    assert "targets new" not in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["reference.py", "baseline.hip", library.TARGET_FILE])
+def test_a_file_of_a_target_that_is_none_is_refused_by_its_name(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(UserError, match=f"mine/{name}: is no plain file"):
+        library.load("mine", folder.parent)
+
+
+@pytest.mark.parametrize("name", ["reference.py", library.TARGET_FILE])
+def test_a_file_of_a_target_that_is_no_text_is_to_be_saved_as_text(name: str, folder: Path) -> None:
+    (folder / name).write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=f"mine/{name}: is no UTF-8 text. Save it as UTF-8"):
+        library.load_folder(folder)

@@ -13,6 +13,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.planning.claude.call import Purpose
 from rocm_pipeline.planning.claude.prices import PriceRow, Prices, shipped_rows
 from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
+from rocm_pipeline.user_files import read_text
 
 CLAUDE_FILE = "claude.yaml"
 KEY_VARIABLE = "ANTHROPIC_API_KEY"
@@ -114,7 +115,7 @@ def read_settings(home: Path | None = None) -> ClaudeSettings:
     text = files("rocm_pipeline.planning.claude").joinpath("defaults.yaml").read_text()
     defaults = read_mapping(text)
     path = home / CLAUDE_FILE if home else None
-    if path is None or not path.exists():
+    if path is None or not os.path.lexists(path):
         return ClaudeSettings.model_validate(defaults)
     settings = _validated(_merged(defaults, _content(path)), path)
     _require_prices(settings, path)
@@ -151,14 +152,7 @@ def base_url(environment: Mapping[str, str] | None = None) -> str:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        return read_mapping(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UserError(
-            f"the settings for Claude cannot be read ({reason})",
-            where=str(path),
-            fix="Make it a readable file, or remove it.",
-        ) from error
+        return read_mapping(read_text(path, fix="Make it a readable file, or remove it."))
     except StrictYamlError as error:
         raise UserError(
             f"the settings for Claude: the file {error.problem}",

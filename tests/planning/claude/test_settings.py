@@ -95,7 +95,13 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, words: str
 
 def test_a_file_that_is_no_text_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "claude.yaml").write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="not UTF-8"):
+    with pytest.raises(UserError, match="no UTF-8"):
+        read_settings(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(tmp_path: Path) -> None:
+    (tmp_path / "claude.yaml").symlink_to("nowhere")
+    with pytest.raises(UserError, match="cannot be read"):
         read_settings(tmp_path)
 
 
