@@ -5,7 +5,8 @@ places)` that computes chosen elements only. Without it the whole answer is comp
 elements would do, which takes long at the sizes that are timed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,9 @@ class Reference:
     def _loaded(self) -> ReferenceFunction:
         target = self._target
         namespace: dict[str, object] = {}
-        try:
+        with self._running("does not load"):
             # the target's author is the user; this is their own code, not an agent's
             exec(compile(target.reference, self._where, "exec"), namespace)  # noqa: S102
-        except Exception as error:
-            raise self._broken(f"does not load ({type(error).__name__}: {error})") from error
         function = namespace.get("reference")
         if not callable(function):
             raise self._broken("defines no function 'reference(inputs, symbols, scalars)'")
@@ -62,12 +61,8 @@ class Reference:
             name: types[name].unpack(array).astype(dtype) if types[name].is_floating else array
             for name, array in inputs.items()
         }
-        try:
+        with self._running(f"fails on {case.name}"):
             found = self._function(cast, dict(case.symbols), dict(case.scalars))
-        except UserError:
-            raise  # by a reference that knows better where it is to be mended
-        except Exception as error:
-            raise self._broken(f"fails on {case.name} ({type(error).__name__}: {error})") from error
         return {
             tensor.name: self._checked(tensor, tensor.shape, case, found)
             for tensor in self._target.tensors_for(case)
@@ -81,14 +76,10 @@ class Reference:
         if self._function_at is None:
             whole = self.outputs(case, inputs)
             return {name: whole[name][where] for name, where in places.items()}
-        try:
+        with self._running(f"fails in reference_at on {case.name}"):
             found = self._function_at(
                 dict(inputs), dict(case.symbols), dict(case.scalars), dict(places)
             )
-        except Exception as error:
-            raise self._broken(
-                f"fails in reference_at on {case.name} ({type(error).__name__}: {error})"
-            ) from error
         return {
             tensor.name: self._checked(tensor, places[tensor.name][0].shape, case, found)
             for tensor in self._target.tensors_for(case)
@@ -116,14 +107,18 @@ class Reference:
                 )
 
     def _checked(
-        self, tensor: BoundTensor, shape: tuple[int, ...], case: Case, found: Mapping[str, Array]
+        self, tensor: BoundTensor, shape: tuple[int, ...], case: Case, found: object
     ) -> Array:
         name = tensor.name
+        if not isinstance(found, Mapping):
+            raise self._broken(f"returns a {type(found).__name__}, not a dict of arrays")
         if name not in found:
             raise self._broken(f"returns no '{name}'")
         array = np.asarray(found[name])
         if array.shape != shape:
             raise self._broken(f"returns '{name}' of shape {array.shape}, not {shape}")
+        if array.dtype.kind not in "biuf":
+            raise self._broken(f"returns '{name}' of {array.dtype}, not of numbers")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise self._broken(f"is not finite in '{name}' on {case.name}")
         if not tensor.dtype.is_floating and not np.array_equal(
@@ -131,6 +126,16 @@ class Reference:
         ):
             raise self._broken(f"returns values for '{name}' that {tensor.dtype.value} cannot hold")
         return array
+
+    @contextmanager
+    def _running(self, failure: str) -> Generator[None]:
+        """Whatever the reference raises is its own; only Ctrl-C may be the user's."""
+        try:
+            yield
+        except (UserError, KeyboardInterrupt):
+            raise  # of these the first is by a reference that knows better where to mend it
+        except BaseException as error:  # SystemExit would end the program without a word
+            raise self._broken(f"{failure} ({type(error).__name__}: {error})") from error
 
     @property
     def _where(self) -> str:

@@ -117,6 +117,10 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(folder: Path, text: st
         ("def reference(i, s, c): return {'y': i['x'][:1]}", "of shape"),
         ("def reference(i, s, c): return {'y': i['x'] * float('nan')}", "not finite"),
         ("def reference(i, s, c): raise KeyError('k')", "fails on"),
+        ("raise SystemExit(7)", "reference of mine: does not load .SystemExit: 7"),
+        ("def reference(i, s, c): raise SystemExit(7)", "fails on .* .SystemExit: 7"),
+        ("def reference(i, s, c): pass", "returns a NoneType, not a dict"),
+        ("def reference(i, s, c): return {'y': i['x'].astype(str)}", "not of numbers"),
     ],
 )
 def test_a_broken_reference_is_refused(folder: Path, source: str, words: str) -> None:
