@@ -345,7 +345,10 @@ def _explain(error: Exception, deadlines: Deadlines) -> tuple[Outcome, str]:
         case httpx.TransportError():
             return Outcome.INCOMPLETE, f"the connection broke ({_short(error)})"
         case ollama.ResponseError():
-            return _outcome_of_status(error), _short(error)
+            # a text by custom only: some proxies send an object, or nothing
+            said = str(error.error)
+            why = _short(error) if said.strip() else f"it answered with status {error.status_code}"
+            return _outcome_of_status(error.status_code, said.lower()), why
         case _:
             return Outcome.SERVER_ERROR, f"it does not speak Ollama's protocol ({_short(error)})"
 
@@ -360,15 +363,14 @@ def _why_unreachable(error: BaseException) -> str:
     return "it refuses connections, or its name is unknown"
 
 
-def _outcome_of_status(error: ollama.ResponseError) -> Outcome:
-    message = error.error.lower()
-    if error.status_code == 404 and "model" in message:
+def _outcome_of_status(status: int, message: str) -> Outcome:
+    if status == 404 and "model" in message:
         return Outcome.MODEL_MISSING
-    if error.status_code == 503:
+    if status == 503:
         return Outcome.SERVER_BUSY
-    if error.status_code == 429:
+    if status == 429:
         return Outcome.RATE_LIMITED
-    if error.status_code == 400 and "context" in message:
+    if status == 400 and "context" in message:
         return Outcome.TRUNCATED_PROMPT
     return Outcome.SERVER_ERROR
 

@@ -202,6 +202,8 @@ def whole(status: int, text: str) -> Behaviour:
         ),
         (400, '{"error":"invalid options"}', Outcome.SERVER_ERROR),
         (500, '["not", "an object"]', Outcome.SERVER_ERROR),
+        (500, '{"error": {"message": "of another API"}}', Outcome.SERVER_ERROR),
+        (500, '{"error": null}', Outcome.SERVER_ERROR),
         (200, "<html>a login page</html>", Outcome.SERVER_ERROR),
         (200, '["not", "an object"]\n', Outcome.SERVER_ERROR),
         (200, '{"another": "protocol"}\n', Outcome.SERVER_ERROR),
@@ -215,6 +217,10 @@ def test_what_a_server_says_instead_of_an_answer_is_told_apart(
     assert answer.outcome is outcome
     assert answer.error
     assert "\n" not in answer.error
+
+
+def test_a_status_without_words_is_told_as_such() -> None:
+    assert ask(whole(500, "")).error == "it answered with status 500"
 
 
 def test_an_error_inside_the_stream_is_an_error() -> None:
@@ -293,11 +299,11 @@ def endless(content: bytes, **headers: str) -> Behaviour:
 
 
 def test_an_answer_read_whole_ends_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rocm_pipeline.fleet.bounded_http.MAX_BYTES", 100_000)
-    models = {f"model-{number}": DIGEST for number in range(1000)}
+    monkeypatch.setattr("rocm_pipeline.fleet.bounded_http.MAX_BYTES", 10_000)
+    models = {f"model-{number}": DIGEST for number in range(100)}
     with (
         serving(Script(answers("x"), models=models)) as url,
-        pytest.raises(ConnectionError, match="sent more than 100000 bytes"),
+        pytest.raises(ConnectionError, match="sent more than 10000 bytes"),
     ):
         installed(url, PATIENT)
 
