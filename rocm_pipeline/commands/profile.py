@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rocm_pipeline.commands.common import compiled_files
+from rocm_pipeline.commands.common import compiled_files, err
 
 
 def profile(
@@ -28,6 +28,10 @@ def profile(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page with the heat of each line.")
     ] = None,
+    seconds: Annotated[
+        int,
+        typer.Option(help="Processor time in which some work-item must end.", min=1, max=3600),
+    ] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
 ) -> None:
     """Show where a kernel's memory traffic comes from, what limits it, and an estimated time."""
@@ -40,8 +44,10 @@ def profile(
     names = architectures_named(arch or ["gfx1100"])
     assignments = [part for text in settings or [] for part in text.split(",")]
     case = read_case(file, plan, assignments, tensors or [])
-    with compiled_files() as cache:
-        reports = Profiler(Sandbox.detect(), cache).profile(case, names, zeros=zeros)
+    running = err.status(f"running; given up where no work-item ends for {seconds} s")
+    with compiled_files() as cache, running:
+        profiler = Profiler(Sandbox.detect(), cache)
+        reports = profiler.profile(case, names, zeros=zeros, cpu_seconds=seconds)
     if html is not None:
         write_page(html, page(f"Profile of {file.name}", case.source, reports))
     if as_json:

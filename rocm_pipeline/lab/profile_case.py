@@ -110,7 +110,9 @@ class ProfileCase:
             ) from error
         if any(extent < 0 for extent in shape):
             raise UserError(
-                f"tensor '{name}' has the shape {shape}", where=self.where, fix="Mend it."
+                f"tensor '{name}' has the shape {shape}, which is below zero",
+                where=self.where,
+                fix="Give its symbols other values: --set rows=256",
             )
         return tensor.dtype, shape
 
@@ -200,5 +202,5 @@ def _filled(
     if zeros:
         return np.zeros(shape, dtype.numpy)
     if dtype.is_floating:
-        return rng.uniform(-1, 1, shape).astype(dtype.numpy)
+        return dtype.pack(rng.uniform(-1, 1, shape))
     return rng.integers(0, _LARGEST_INTEGER, shape).astype(dtype.numpy)

@@ -32,7 +32,8 @@ from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 MOST_LINES = 400_000
 """Lines that the model of the caches plays, for each launch: some seconds."""
 _PROBE_BLOCKS = 3
-_CPU_SECONDS = 300.0
+CPU_SECONDS = 60.0
+"""In which some work-item must end; a kernel in which none does counts as hanging."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Profiler:
         *,
         zeros: bool = False,
         most_lines: int = MOST_LINES,
+        cpu_seconds: float = CPU_SECONDS,
     ) -> tuple[ProfileReport, ...]:
         """Return a report for each architecture, smaller waves first, then as they are named.
 
@@ -82,7 +84,7 @@ class Profiler:
             plan = case.bound(wave)
             buffers = case.buffers(plan, zeros=zeros, wave=wave)
             build = self._build(case, plan, wave)
-            run = self._run(case, build, plan, buffers, most_lines)
+            run = self._run(case, build, plan, buffers, most_lines, cpu_seconds)
             for facts in group:
                 kernels = self._compile(case, plan, facts)
                 reports.append(
@@ -104,14 +106,15 @@ class Profiler:
         plan: BoundPlan,
         buffers: Mapping[str, Array],
         most_lines: int,
+        cpu_seconds: float,
     ) -> EmulatorRun:
         probe = [BlockSample(min(_PROBE_BLOCKS, launch.blocks)) for launch in plan.launches]
-        first = self._execute(case, build, plan, buffers, probe, trace=False)
+        first = self._execute(case, build, plan, buffers, probe, cpu_seconds, trace=False)
         samples = [
             BlockSample(0, tuple(range(_blocks_to_play(profile, most_lines))))
             for profile in first.profiles
         ]
-        return self._execute(case, build, plan, buffers, samples, trace=True)
+        return self._execute(case, build, plan, buffers, samples, cpu_seconds, trace=True)
 
     def _execute(
         self,
@@ -120,6 +123,7 @@ class Profiler:
         plan: BoundPlan,
         buffers: Mapping[str, Array],
         samples: Sequence[BlockSample],
+        cpu_seconds: float,
         *,
         trace: bool,
     ) -> EmulatorRun:
@@ -132,7 +136,7 @@ class Profiler:
             samples=samples,
             profile=True,
             trace=trace,
-            cpu_seconds=_CPU_SECONDS,
+            cpu_seconds=cpu_seconds,
         )
         if run.status is not Status.PASSED:
             finding = run.findings[0]

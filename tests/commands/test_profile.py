@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from rocm_pipeline.commands.profile import profile
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.lab.profile_case import read_case
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
+from rocm_pipeline.targets.dtypes import DType
 
 SOURCE = """#include <hip/hip_runtime.h>
 
@@ -149,6 +151,20 @@ def test_a_kernel_that_cannot_be_profiled_is_told_in_one_line(
     assert "\n" not in str(result.exception)
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_a_kernel_that_hangs_is_given_up_after_the_seconds_asked_for(
+    files: tuple[str, str, Path], tmp_path: Path
+) -> None:
+    hanging = tmp_path / "hanging.hip"
+    hanging.write_text(SOURCE.replace("__syncthreads();", "volatile int on = 1; while (on) {}", 1))
+    result = CliRunner().invoke(
+        app, [str(hanging), "--plan", files[1], *SETTINGS, "--zeros", "--seconds", "1"]
+    )
+
+    assert isinstance(result.exception, UserError)
+    assert "TIMEOUT" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"launches": []}', '{"launches": 3, "x": 1}', '{"a":1,"a":2}']
 )
@@ -169,3 +185,15 @@ def test_pipes_and_devices_are_not_read(files: tuple[str, str, Path], tmp_path: 
         result = CliRunner().invoke(app, words)
         assert isinstance(result.exception, UserError)
         assert "is no plain file" in str(result.exception)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "float16"])
+def test_narrow_floats_are_drawn_as_the_numbers_they_stand_for(
+    files: tuple[str, str, Path], dtype: str
+) -> None:
+    settings, tensors = ["cols=64", "rows=1", "factor=1.0"], [f"x={dtype}[100]", "y=float32[9]"]
+    case = read_case(Path(files[0]), Path(files[1]), settings, tensors)
+    stored = case.buffers(case.bound(32), zeros=False, wave=32)["x"]
+    values = DType(dtype).unpack(stored)
+    assert -1 <= values.min() < -0.5
+    assert 0.5 < values.max() <= 1

@@ -304,7 +304,9 @@ def _alignment(raw: _Raw, names: Names) -> str:
 def _place(raw: _Raw, names: Names) -> str:
     if raw.space is _Space.GLOBAL and 0 <= raw.object < len(names.buffers):
         name, array = names.buffers[raw.object]
-        return _element(f"'{name}'", raw, array.itemsize, f"{array.size} elements of {array.dtype}")
+        # not the array's type: numpy has none for bfloat16 and the 8-bit floats
+        holds = f"{array.size} elements of {array.itemsize} bytes"
+        return _element(f"'{name}'", raw, array.itemsize, holds)
     if raw.space is _Space.LDS:
         if raw.object == _DYNAMIC_LDS:
             return f"byte {raw.offset} of the dynamic LDS, {raw.extent} bytes by shared_bytes"

@@ -39,7 +39,7 @@ PLANTED = [
 }""",
         ("x[i + 1]", "i + 1 < n ? x[i + 1] : 0.0f"),
         Status.OUT_OF_BOUNDS,
-        "load of 4 bytes out of bounds: element 64 of 'x', which has 64 elements of float32",
+        "load of 4 bytes out of bounds: element 64 of 'x', which has 64 elements of 4 bytes",
         buffer="x",
     ),
     Planted(
