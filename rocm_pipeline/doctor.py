@@ -144,7 +144,7 @@ def _torch(_: Home) -> Check:
     enables = "verifies the PyTorch operators (opcheck, gradcheck, torch.compile)"
     if find_spec("torch") is None:
         add = (
-            "pip install torch --index-url of the CPU build (see README); "
+            ".venv/bin/pip install torch --index-url of the CPU build (see README); "
             "without it that check is NOT_RUN"
         )
         return Check("PyTorch", False, "not installed", enables, add)

@@ -41,7 +41,7 @@ from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import Target
 
 SECONDS_PER_CHECK = 120.0
-HOW_TO_ADD_TORCH = "PyTorch is not installed; run `pip install 'rocm-pipeline[torch]'`"
+HOW_TO_ADD_TORCH = "PyTorch is not installed; run `.venv/bin/pip install torch` (see README.md)"
 
 _MODULE = "rocm_pipeline.integration.inside.run"
 _MAX_RESULTS = 1 << 20

@@ -35,7 +35,7 @@ TWO_PASSED = f"{len(Check) - 2} NOT_RUN, 2 PASSED"
 
 needs_torch = pytest.mark.skipif(
     find_spec("torch") is None,
-    reason="PyTorch is not installed: pip install 'rocm-pipeline[torch]'",
+    reason="PyTorch is not installed: see README.md",
 )
 
 

@@ -20,9 +20,7 @@ LibrariesOf = Callable[[Target], TorchLibrary]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if find_spec("torch") is None:
-        skip = pytest.mark.skip(
-            reason="PyTorch is not installed: pip install 'rocm-pipeline[torch]'"
-        )
+        skip = pytest.mark.skip(reason="PyTorch is not installed: see README.md")
         for item in items:
             if "torch" in item.keywords:
                 item.add_marker(skip)
