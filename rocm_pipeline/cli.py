@@ -53,6 +53,7 @@ def main() -> None:
     redaction.install()
     with redaction.clean_terminal():
         try:
+            _require_no_empty_argument()
             app()
         except UserError as error:
             err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
@@ -184,6 +185,14 @@ def doctor(home: HomeOption = None) -> None:
 def version() -> None:
     """Print the version."""
     print(__version__)
+
+
+def _require_no_empty_argument() -> None:
+    # a path that is empty (`verify "$FOLDER"`) would be the current folder
+    if "" in sys.argv[1:]:
+        raise UserError(
+            "an argument is empty", where="rocm-pipeline", fix="Give it a value, or leave it out."
+        )
 
 
 def _require_free(port: int) -> None:

@@ -54,6 +54,10 @@ def test_an_unknown_target_is_refused_with_the_known_ones(call: Call, home: Path
     assert not home.exists()
 
 
+def test_an_empty_argument_is_not_taken_for_the_current_folder(call: Call, home: Path) -> None:
+    assert "an argument is empty" in refused(call("verify", "", home=home))
+
+
 def test_a_malformed_target_is_refused_with_file_field_and_fix(call: Call, home: Path) -> None:
     assert call("targets", "new", "mine", home=home).returncode == 0
     path = home / "targets" / "mine" / "target.yaml"
