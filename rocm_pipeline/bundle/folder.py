@@ -143,8 +143,10 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:
+    # of a file where the folder above it must be, the system says only that it exists
+    why = "a file is above it" if isinstance(error, FileExistsError) else error.strerror or error
     return UserError(
-        f"cannot be written ({error.strerror or error})",
+        f"cannot be written ({why})",
         where=str(folder),
         fix="Name a folder on a disk with space that this user can write to, with `--to`.",
     )

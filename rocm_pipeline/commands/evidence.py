@@ -1,5 +1,6 @@
 """`rocm-pipeline evidence`: carry a kernel's evidence away, and check what was carried here."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,10 @@ evidence_app = typer.Typer(
 def export_evidence(
     what: Annotated[str, typer.Argument(help="Id of a kernel, its beginning, or a target.")],
     to: Annotated[
-        Path | None, typer.Option("--to", help="Folder to make.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--to", help="Folder to make; else evidence-<target>-<kernel> here.", show_default=False
+        ),
     ] = None,
     home: HomeOption = None,
 ) -> None:
@@ -26,7 +30,8 @@ def export_evidence(
 
     folder = HomeBundles(home_of(home)).export(what, to)
     out.print(f"Wrote {folder}", soft_wrap=True, markup=False, highlight=False)
-    out.print(f"Check it: rocm-pipeline evidence verify {folder}", soft_wrap=True, markup=False)
+    command = f"rocm-pipeline evidence verify {shlex.quote(str(folder))}"
+    out.print(f"Check it: {command}", soft_wrap=True, markup=False)
 
 
 @evidence_app.command("verify")

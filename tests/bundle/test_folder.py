@@ -49,6 +49,12 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_in_a_folders_place_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="a file is above it"):
+        write_folder(tmp_path / "file" / "bundle", FILES)
+
+
 def alter(bundle: Path) -> None:
     (bundle / "a.json").write_bytes(b"{ }")
 
