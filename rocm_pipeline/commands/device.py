@@ -171,6 +171,8 @@ def _correctness_line(record: "CorrectnessRecord") -> str:
 
 
 def _timing_lines(record: "TimingRecord") -> list[str]:
+    if not record.timings:
+        return []
     where = record.device.label if record.device else record.kind.value
     return [f"On {where}, seed {record.seed}:", *map(timing_line, record.timings)]
 

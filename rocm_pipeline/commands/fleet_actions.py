@@ -40,6 +40,8 @@ def discover(machines: Sequence[str], write_to: Path | None, *, force: bool, as_
     if answering and write_to is not None:
         write_fleet(write_to, answering, force=force)
         typer.echo(f"Wrote {write_to}: {len(answering)} of {len(hosts)} machines.", err=as_json)
+    elif write_to is not None:
+        typer.echo(f"Did not write {write_to}: no machine answers.", err=as_json)
     return bool(answering)
 
 

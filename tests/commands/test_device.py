@@ -100,6 +100,7 @@ def test_times_of_the_emulator_are_refused(tmp_path: Path) -> None:
     shown = CliRunner().invoke(device_app, asked)
     assert isinstance(shown.exception, UserError)
     assert "say nothing about a GPU" in str(shown.exception)
+    assert "None" not in shown.output
 
 
 def test_without_a_gpu_it_says_what_to_do(tmp_path: Path) -> None:

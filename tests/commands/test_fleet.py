@@ -70,7 +70,9 @@ def test_discover_never_writes_over_a_file_unasked() -> None:
 
 
 def test_discover_of_nothing_writes_nothing() -> None:
-    assert fleet("discover", dead(), "--write").exit_code == 1
+    done = fleet("discover", dead(), "--write")
+    assert done.exit_code == 1
+    assert "Did not write fleet.yaml: no machine answers." in done.output
     assert not Path("fleet.yaml").exists()
 
 
