@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from rocm_pipeline import __version__
-from rocm_pipeline.commands.common import HomeOption, err, home_of, out, withhold_secrets
+from rocm_pipeline.commands.common import HomeOption, home_of, withhold_secrets
 from rocm_pipeline.commands.device import device_app
 from rocm_pipeline.commands.economy import economy
 from rocm_pipeline.commands.evidence import evidence_app
@@ -26,6 +26,7 @@ from rocm_pipeline.importing import WithoutCollector
 from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, take_key
 from rocm_pipeline.redaction import process as redaction
 from rocm_pipeline.targets import library
+from rocm_pipeline.terminal import err, out, print_json, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +57,7 @@ def main() -> None:
             _require_no_empty_argument()
             app()
         except UserError as error:
-            err.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            err.print(f"error: {error}", style="red", soft_wrap=True)
             sys.exit(EXIT_BAD_INPUT)
 
 
@@ -99,7 +100,7 @@ def ui(
     _require_free(port)
     prepare_instance(place).dispose()
     os.environ[HOME_VARIABLE] = str(place.path)
-    out.print(f"Dagster UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
+    say(f"Dagster UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "rocm_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]
     # A script's background command starts with it ignored, and Dagster then ignores SIGTERM too.
@@ -122,7 +123,7 @@ def plan(
     snapshot = sources.snapshot(found)
     made = make_plan(found, snapshot.commit, tuple(snapshot.files))
     if as_json:
-        print(made.model_dump_json(indent=2))
+        print_json(made.model_dump_json(indent=2))
         return
     table = Table("task", "agent", "type", "priority", "after", "hours", "expects")
     for task in made.tasks:
@@ -135,7 +136,7 @@ def plan(
             f"{task.estimated_hours:g}",
             task.expected_output,
         )
-    out.print(f"{made.id} for {made.target} at {made.commit[:12]}, by {made.planner}")
+    say(f"{made.id} for {made.target} at {made.commit[:12]}, by {made.planner}")
     out.print(table)
 
 
@@ -156,7 +157,7 @@ def lineage(
         )
     records = Records.open(place.records_url, str(place.store))
     try:
-        print(render(trace(records, what)))
+        say(render(trace(records, what)))
     finally:
         records.close()
 
@@ -176,15 +177,15 @@ def doctor(home: HomeOption = None) -> None:
     out.print(table)
     missing = [check.name for check in checks if check.needed and not check.found]
     if missing:
-        out.print(f"The pipeline cannot run: mend {', '.join(missing)}.")
+        say(f"The pipeline cannot run: mend {', '.join(missing)}.")
         raise typer.Exit(EXIT_BAD_INPUT)
-    out.print("The pipeline can run: `make run`.")
+    say("The pipeline can run: `make run`.")
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
-    print(__version__)
+    say(__version__)
 
 
 def _require_no_empty_argument() -> None:

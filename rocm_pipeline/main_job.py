@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, Summary, read_summaries
 from rocm_pipeline.reporting.tables import range_words
 from rocm_pipeline.resources.sources import HomeSources
+from rocm_pipeline.terminal import PlainConsole
 
 TITLE = (
     "Kernels (a speed-up is a geometric mean, over architectures and cases, of estimates; "
@@ -46,7 +46,7 @@ STAGES = (
 )
 
 
-def run_main_job(home: Home, names: Sequence[str], console: Console) -> bool:
+def run_main_job(home: Home, names: Sequence[str], console: PlainConsole) -> bool:
     """Bring `names` up to date, show progress and the result; True when all were accepted."""
     started = time.monotonic()
     sources = HomeSources(home)
@@ -125,14 +125,14 @@ def _only_one(home: Home) -> Generator[None]:
 class _Bars:
     """A bar per stage, each as long as there are targets; without a terminal, a line per stage."""
 
-    def __init__(self, console: Console, targets: int) -> None:
+    def __init__(self, console: PlainConsole, targets: int) -> None:
         self._console = console
         self._live = console.is_terminal
         self._progress = Progress(
-            TextColumn("{task.description:<18}"),
+            TextColumn("{task.description:<18}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[now]}"),
+            TextColumn("{task.fields[now]}", markup=False),
             console=console,
             disable=not self._live,
         )
@@ -163,7 +163,7 @@ class _Bars:
         )
         if not self._live and event.state not in (StageState.STARTED, StageState.UNCHANGED):
             line = f"{event.target}: {event.stage} {event.state.value} {event.detail}".rstrip()
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(line, soft_wrap=True)
 
 
 def _show(
@@ -171,7 +171,7 @@ def _show(
     runs: Sequence[RunSummary],
     spent: Mapping[str, _Spent],
     seconds: float,
-    console: Console,
+    console: PlainConsole,
 ) -> bool:
     summaries = {summary.target: summary for summary in read_summaries(home.reports)}
     table = Table(title=TITLE)
@@ -192,7 +192,7 @@ def _show(
     console.print(table)
     for run in runs:
         for line in _remarks(run):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
     if not any(run.made for run in runs) and all(run.succeeded for run in runs):
         console.print("Nothing changed: every stage stands as it was, no agent was called.")
     else:
@@ -201,7 +201,7 @@ def _show(
         console.print(f"New calls: {agents} to agents, {claude} to Claude.")
     index = home.reports / INDEX
     if index.is_file():
-        console.print(f"Report: {index}", soft_wrap=True, highlight=False)
+        console.print(f"Report: {index}", soft_wrap=True)
     console.print(f"Took {seconds:.1f} s.")
     return all(run.succeeded and _accepted(summaries.get(run.target)) for run in runs)
 

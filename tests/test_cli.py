@@ -245,6 +245,18 @@ def test_targets_are_listed_shown_and_made(call: Call, home: Path) -> None:
     assert "already" in refused(call("targets", "new", "mine", home=home))
 
 
+def test_what_looks_like_markup_is_shown_as_it_stands(call: Call, tmp_path: Path) -> None:
+    home = tmp_path / "[bold]home[/red]"
+    made = call("targets", "new", "mine", home=home)
+    assert made.returncode == 0, made.stderr
+    assert f"Made {home}/targets/mine" in made.stdout
+    path = home / "targets" / "mine" / "target.yaml"
+    data = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**data, "title": "[/x] [red]mine[/red] :smile:"}))
+    assert "[/x] [red]mine[/red] :smile:" in call("targets", "list", home=home).stdout
+    assert call("doctor", home=home).returncode == 0
+
+
 def test_a_plan_is_shown_without_running_it(home: Path) -> None:
     shown = by_script("plan", "row_softmax", "--json", home=home)
     assert shown.returncode == 0, shown.stderr

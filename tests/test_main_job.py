@@ -4,7 +4,6 @@ import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from rocm_pipeline import main_job
 from rocm_pipeline.automation.events import StageEvent, StageState
@@ -12,6 +11,7 @@ from rocm_pipeline.automation.running import OnEvent, Remark, RunSummary
 from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
 from rocm_pipeline.main_job import STAGES, run_main_job
+from rocm_pipeline.terminal import PlainConsole
 
 GATE = Remark("kernel_candidates", "some_candidate_passed", True, "0 of 2 passed")
 
@@ -31,7 +31,7 @@ class Shown:
 
         self._patch.setattr(main_job, "run_targets", run_targets)
         text = io.StringIO()
-        console = Console(file=text, width=200, force_terminal=live, color_system=None)
+        console = PlainConsole(file=text, width=200, force_terminal=live, color_system=None)
         run_main_job(self.home, [run.target for run in runs], console)
         return text.getvalue()
 
@@ -46,6 +46,14 @@ def test_every_stage_of_the_pipeline_has_a_bar() -> None:
     keys = defs.resolve_asset_graph().get_all_asset_keys()
     assert set(STAGES) == {key.to_user_string() for key in keys} - {"agent_reply"}
     assert len(set(STAGES)) == len(STAGES)
+
+
+def test_what_looks_like_markup_stands_in_a_bar_as_it_is(shown: Shown) -> None:
+    events = (
+        StageEvent("row_softmax", "plan", StageState.SENT_BACK, "[/x] \x1b]0;title\x07[red]"),
+    )
+    text = shown.of(RunSummary("row_softmax", ()), events=events, live=True)
+    assert "row_softmax: [/x] ]0;title[red]" in text
 
 
 def test_a_failure_is_told_once(shown: Shown) -> None:

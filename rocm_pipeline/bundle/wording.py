@@ -11,17 +11,17 @@ _STYLES = {Verdict.REPRODUCED: "green", Verdict.NOT_REPRODUCED: "red", Verdict.U
 
 
 def claims_table(found: Reproduction) -> Table:
-    """Return one row for each claim; what came from the bundle is shown as data, without markup."""
+    """Return one row for each claim, for a `PlainConsole`: the bundle has said much of it."""
     tier = "no tier" if found.tier is None else found.tier.label
     title = f"{found.target}: kernel {found.candidate}, evidence {found.evidence}"
-    table = Table(title=Text(one_line(f"{title} ({found.status.value}, {tier})")))
+    table = Table(title=one_line(f"{title} ({found.status.value}, {tier})"))
     for heading in ("claim", "recorded", "found here", "verdict"):
         table.add_column(heading, overflow="fold")
     for row in found.rows:
         table.add_row(
-            Text(one_line(_claim(row), _LONGEST)),
-            Text(one_line(row.recorded, _LONGEST)),
-            Text(one_line(row.found, _LONGEST)),
+            one_line(_claim(row), _LONGEST),
+            one_line(row.recorded, _LONGEST),
+            one_line(row.found, _LONGEST),
             Text(one_line(_verdict(row), _LONGEST), _STYLES[row.verdict]),
         )
     return table

@@ -1,7 +1,6 @@
-"""What the commands share: the home they work in, where they print, secrets."""
+"""What the commands share: the home they work in, secrets."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,16 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import HOME_VARIABLE, Home
 from rocm_pipeline.redaction import process as redaction
 from rocm_pipeline.targets import library
-
-# without a terminal (a log, a pipe) tables keep a readable width instead of 80 columns
-out = Console(width=None if sys.stdout.isatty() else 160)
-err = Console(stderr=True)
 
 HomeOption = Annotated[
     Path | None,

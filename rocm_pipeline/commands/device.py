@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from rocm_pipeline.commands.common import compiled_files, out
+from rocm_pipeline.commands.common import compiled_files
 from rocm_pipeline.errors import EXIT_NOT_ACCEPTED, UserError
 from rocm_pipeline.lab.devices.model import Absent, Kind
 from rocm_pipeline.lab.evidence import Status
+from rocm_pipeline.terminal import out, print_json, say
 
 if TYPE_CHECKING:
     from rocm_pipeline.lab.candidate import Candidate
@@ -52,10 +52,10 @@ def list_devices() -> None:
             found = find(kind)
             facts = found if isinstance(found, Absent) else _device(kind, 0, cache).describe()
             if isinstance(facts, Absent):
-                table.add_row(kind.value, "no", escape(f"{facts.reason}. {facts.fix}"))
+                table.add_row(kind.value, "no", f"{facts.reason}. {facts.fix}")
             else:
                 driver = f"{facts.label}, {facts.compute_units} compute units, {facts.driver}"
-                table.add_row(kind.value, escape(driver), "")
+                table.add_row(kind.value, driver, "")
     table.add_row("cpu", "the emulator: finds errors, measures no time", "")
     out.print(table)
 
@@ -147,13 +147,13 @@ def _device(kind: Kind, number: int, cache: Path) -> "OnDevice":
 
 def _finish(record: "DeviceRecord", as_json: bool, *lines: str) -> None:
     if as_json:
-        typer.echo(record.model_dump_json(indent=1))
+        print_json(record.model_dump_json(indent=1))
     else:
-        out.print(f"{record.status.value}  {escape(record.reason)}".rstrip(), highlight=False)
+        say(f"{record.status.value}  {record.reason}".rstrip())
         for finding in record.findings:
-            out.print(escape(f"{finding.status.value}: {finding.message}"), highlight=False)
+            say(f"{finding.status.value}: {finding.message}")
         for line in lines:
-            out.print(escape(line), highlight=False)
+            say(line)
     if record.status is Status.NOT_RUN:
         raise UserError(
             f"nothing was run: {record.reason}",

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from rocm_pipeline.commands.common import HomeOption, home_of, out, withhold_secrets
+from rocm_pipeline.commands.common import HomeOption, home_of, withhold_secrets
 from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, api_key, take_key
 from rocm_pipeline.targets import library
+from rocm_pipeline.terminal import out, print_json, say
 
 
 def economy(
@@ -41,13 +42,13 @@ def economy(
     if paired is not None and key is not None:
         for trial in run_paired(place, library.builtin_names(), paired, with_key(key)):
             verdict = "accepted" if trial.accepted else "not accepted"
-            out.print(f"{trial.arm.value}: {trial.target}, run {trial.repeat}: {verdict}")
+            say(f"{trial.arm.value}: {trial.target}, run {trial.repeat}: {verdict}")
     if key is not None and place.path.exists():
         with counting(place, key) as count:
             found = read_economy(place, count)
     else:
         found = read_economy(place)
     if as_json:
-        typer.echo(found.model_dump_json(indent=1))
+        print_json(found.model_dump_json(indent=1))
     else:
         out.print(economy_table(found))

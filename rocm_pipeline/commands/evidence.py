@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from rocm_pipeline.commands.common import HomeOption, home_of, out
+from rocm_pipeline.commands.common import HomeOption, home_of
 from rocm_pipeline.errors import EXIT_NOT_ACCEPTED
+from rocm_pipeline.terminal import out, print_json, say
 
 evidence_app = typer.Typer(
     no_args_is_help=True, help="Carry a kernel's evidence away; check what was carried here."
@@ -29,9 +30,8 @@ def export_evidence(
     from rocm_pipeline.resources.bundles import HomeBundles
 
     folder = HomeBundles(home_of(home)).export(what, to)
-    out.print(f"Wrote {folder}", soft_wrap=True, markup=False, highlight=False)
-    command = f"rocm-pipeline evidence verify {shlex.quote(str(folder))}"
-    out.print(f"Check it: {command}", soft_wrap=True, markup=False)
+    say(f"Wrote {folder}")
+    say(f"Check it: rocm-pipeline evidence verify {shlex.quote(str(folder))}")
 
 
 @evidence_app.command("verify")
@@ -50,9 +50,9 @@ def verify_evidence(
 
     found = verify_clean(folder, targets=home_of(home).targets)
     if as_json:
-        typer.echo(found.model_dump_json(indent=1))
+        print_json(found.model_dump_json(indent=1))
     else:
         out.print(claims_table(found))
-        out.print(found.words, soft_wrap=True, markup=False, highlight=False)
+        say(found.words)
     if not found.holds:
         raise typer.Exit(EXIT_NOT_ACCEPTED)

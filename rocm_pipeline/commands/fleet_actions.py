@@ -10,8 +10,7 @@ import typer
 from rich.live import Live
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from rocm_pipeline.commands.common import out
-from rocm_pipeline.errors import UserError
+from rocm_pipeline.errors import UserError, one_line
 from rocm_pipeline.fleet import servers
 from rocm_pipeline.fleet.activity import FleetActivity, read_activity
 from rocm_pipeline.fleet.discovery import hosts_named, write_fleet
@@ -24,6 +23,7 @@ from rocm_pipeline.fleet.tables import found_table, probe_line, status_table
 from rocm_pipeline.fleet.transport import Deadlines
 from rocm_pipeline.home import Home
 from rocm_pipeline.records.database import Database
+from rocm_pipeline.terminal import out, print_json, say
 
 REFRESH_SECONDS = 2.0
 
@@ -66,7 +66,7 @@ def pull(home: Home, models: Sequence[str], names: Sequence[str], *, dry_run: bo
     todo: list[tuple[Host, str]] = []
     for host, found in zip(chosen, look(chosen, FleetActivity(), Deadlines()), strict=True):
         if not found.reachable:
-            _say(f"{host.name}: {found.error}")
+            say(f"{host.name}: {found.error}")
             complete = False
             continue
         wishes = _wishes(config, host, found, models)
@@ -164,15 +164,13 @@ def _wishes(
     else:
         room = room_of(host, found)
         wishes = wishes_of(host, found, preferences, room)
-        _say(f"{host.name}: {room.gib:.1f} GiB ({room.source})")
+        say(f"{host.name}: {room.gib:.1f} GiB ({room.source})")
         for role in roles_without(host, wishes, preferences):
-            _say(f"{host.name}: no model for {role} fits")
+            say(f"{host.name}: no model for {role} fits")
     for wish in wishes:
         size = f", {wish.gb:g} GB" if wish.gb and not wish.is_there else ""
         roles = f" for {', '.join(wish.roles)}" if wish.roles else ""
-        _say(
-            f"{host.name}: {wish.model} {'is there' if wish.is_there else 'to fetch'}{roles}{size}"
-        )
+        say(f"{host.name}: {wish.model} {'is there' if wish.is_there else 'to fetch'}{roles}{size}")
     return wishes
 
 
@@ -186,7 +184,7 @@ def _pull_all(todo: list[tuple[Host, str]]) -> bool:
                 words = "fetched"
             except ConnectionError as error:
                 words, complete = f"not fetched: {error}", False
-        _say(f"{host.name}: {model} {words}")
+        say(f"{host.name}: {model} {words}")
     return complete
 
 
@@ -195,11 +193,11 @@ class _Bar:
 
     def __init__(self, title: str) -> None:
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             DownloadColumn(),
             TransferSpeedColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             console=out,
             disable=not out.is_terminal,
         )
@@ -219,21 +217,20 @@ class _Bar:
         done = sum(completed for completed, _ in self._parts.values())
         total = sum(size for _, size in self._parts.values())
         self._progress.update(
-            self._task, completed=done, total=total or None, status=line.status.split(" ")[0]
+            self._task,
+            completed=done,
+            total=total or None,
+            status=one_line(line.status, 40).split(" ")[0],
         )
 
 
 def _tell(found: Probe) -> None:
-    _say(probe_line(found))
+    say(probe_line(found))
 
 
 def _tell_nobody(_: Probe) -> None:
     """JSON is printed once, at the end."""
 
 
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def _print_json(found: object) -> None:
-    typer.echo(json.dumps(found, indent=1))
+    print_json(json.dumps(found, indent=1))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rocm_pipeline.commands.common import compiled_files, err
+from rocm_pipeline.commands.common import compiled_files
+from rocm_pipeline.terminal import err, print_json
 
 
 def profile(
@@ -51,7 +52,7 @@ def profile(
     if html is not None:
         write_page(html, page(f"Profile of {file.name}", case.source, reports))
     if as_json:
-        typer.echo(json.dumps([as_data(report) for report in reports], indent=1))
+        print_json(json.dumps([as_data(report) for report in reports], indent=1))
         return
     for report in reports:
         show(report, case.source)

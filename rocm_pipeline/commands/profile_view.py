@@ -7,10 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from rocm_pipeline.commands.common import out
 from rocm_pipeline.errors import UserError, one_line
 from rocm_pipeline.lab.emulator.trace import LINE_BYTES
 from rocm_pipeline.lab.profile_lines import (
@@ -23,6 +22,7 @@ from rocm_pipeline.lab.profile_lines import (
 from rocm_pipeline.lab.profile_page import HEADINGS, cells
 from rocm_pipeline.lab.profile_run import LaunchReport, ProfileReport
 from rocm_pipeline.targets.subject import ARCHITECTURES
+from rocm_pipeline.terminal import out
 
 _WIDEST_SOURCE = 72
 
@@ -59,7 +59,7 @@ def write_page(path: Path, text: str) -> None:
 def show(report: ProfileReport, source: str) -> None:
     """Print a report as a person reads it: each launch, then its source line by line."""
     facts = report.facts
-    out.print(f"[bold]{facts.name}[/bold] ({escape(facts.product)}); all times are estimates")
+    out.print(Text.assemble((facts.name, "bold"), f" ({facts.product}); all times are estimates"))
     for number, launch in enumerate(report.launches):
         _show_launch(number, launch, report)
         out.print(_listing(launch, source))
@@ -68,11 +68,14 @@ def show(report: ProfileReport, source: str) -> None:
 def _show_launch(number: int, launch: LaunchReport, report: ProfileReport) -> None:
     time, kernel, caches = launch.estimate.time, launch.kernel, launch.caches
     out.print(
-        f"\nlaunch {number}: [bold]{escape(launch.launch.kernel)}[/bold]  "
-        f"{time.low:.3g} to {time.high:.3g} us  grid {launch.launch.grid} block "
-        f"{launch.launch.block}"
+        Text.assemble(
+            f"\nlaunch {number}: ",
+            (launch.launch.kernel, "bold"),
+            f"  {time.low:.3g} to {time.high:.3g} us  grid {launch.launch.grid} block "
+            f"{launch.launch.block}",
+        )
     )
-    out.print(f"  limited by {escape(limit_in_words(launch, report.facts))}")
+    out.print(f"  limited by {limit_in_words(launch, report.facts)}")
     out.print(
         f"  {kernel.vgprs} registers, {kernel.lds_bytes + launch.launch.shared_bytes} bytes of "
         f"LDS, {kernel.scratch_bytes} of scratch; {kernel.waves_per_simd:g} waves a SIMD "
@@ -103,7 +106,7 @@ def _listing(launch: LaunchReport, source: str) -> Table:
         figures = found.get(number)
         style = "red" if figures and figures.share and figures.share == hottest else None
         given = cells(figures) if figures else ()
-        table.add_row(str(number), escape(text), *given, style=style)
+        table.add_row(str(number), text, *given, style=style)
     return table
 
 

@@ -2,7 +2,8 @@
 
 from rich.table import Table
 
-from rocm_pipeline.commands.common import HomeOption, home_of, out
+from rocm_pipeline.commands.common import HomeOption, home_of
+from rocm_pipeline.terminal import out
 
 TITLE = "Reviewers on planted kernels (a rate with its 95 % interval)"
 

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from rocm_pipeline.commands.common import HomeOption, home_of, out
+from rocm_pipeline.commands.common import HomeOption, home_of
 from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.terminal import out, print_json, say
 
 targets_app = typer.Typer(no_args_is_help=True, help="List, show and make targets.")
 
@@ -35,7 +36,7 @@ def show_target(
 
     target: Target = library.load(name, home_of(home).targets)
     require_sound(target)
-    typer.echo(json.dumps(target.model_dump(mode="json"), indent=2))
+    print_json(json.dumps(target.model_dump(mode="json"), indent=2))
 
 
 @targets_app.command("new")
@@ -50,9 +51,9 @@ def new_target(
     place.create()
     folder = library.create(name, place.targets)
     require_sound(library.load_folder(folder))
-    out.print(f"Made {folder}", soft_wrap=True)
-    out.print(f"Change its files, then: rocm-pipeline run {name}")
-    out.print("The embedded agent has no schedule for its family: a kernel needs an Ollama host.")
+    say(f"Made {folder}")
+    say(f"Change its files, then: rocm-pipeline run {name}")
+    say("The embedded agent has no schedule for its family: a kernel needs an Ollama host.")
 
 
 @targets_app.command("calibrate")
@@ -94,6 +95,4 @@ def calibrate_target(
         )
     out.print(table)
     for dtype, measured in found.items():
-        out.print(
-            f"tolerance.{dtype.value}.calibration: {measured.model_dump_json()}", soft_wrap=True
-        )
+        say(f"tolerance.{dtype.value}.calibration: {measured.model_dump_json()}")

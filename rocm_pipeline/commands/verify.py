@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
-from rocm_pipeline.commands.common import compiled_files, out
+from rocm_pipeline.commands.common import compiled_files
 from rocm_pipeline.errors import EXIT_NOT_ACCEPTED, UserError
 from rocm_pipeline.targets.subject import ARCHITECTURES, WAVES, Wave
+from rocm_pipeline.terminal import out, print_json, say
 
 if TYPE_CHECKING:
     from rocm_pipeline.lab.verification import Verdict
@@ -49,7 +49,7 @@ def verify(
             folder, cache, kernel=kernel, architectures=architectures, waves=waves, seed=seed
         )
     if as_json:
-        typer.echo(verdict.model_dump_json(indent=1))
+        print_json(verdict.model_dump_json(indent=1))
     else:
         _show(verdict)
     if not verdict.passed:
@@ -81,22 +81,18 @@ def _show(verdict: "Verdict") -> None:
     table = Table("check", "status", "detail")
     for check in verdict.checks:
         status = check.status.value.replace("NOT_RUN", "not run")
-        table.add_row(check.name, status, escape(check.detail))
+        table.add_row(check.name, status, check.detail)
     out.print(table)
     place = f"{verdict.file}:{verdict.line}" if verdict.line else verdict.file
     words = [verdict.status.value, verdict.tier or "", place]
     for name, value in (("kernel", verdict.kernel), ("case", verdict.case)):
         words += [f"{name} {value}"] if value else []
     words += [f"wave {verdict.wave}"] if verdict.wave else []
-    _line("  ".join(word for word in words if word))
+    say("  ".join(word for word in words if word))
     if verdict.finding:
-        _line(verdict.finding)
+        say(verdict.finding)
     if verdict.origin not in (None, "public"):
-        _line(
+        say(
             "These sizes are the harness's own: where they are not meant, say so in `constraints` "
             "of case.json, or set `extra_cases` to false.",
         )
-
-
-def _line(text: str) -> None:
-    out.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -1,4 +1,4 @@
-"""The fleet in tables and lines for a terminal. What servers said is shown as plain text."""
+"""The fleet in tables and lines, for a `PlainConsole`: servers have said much of it."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def status_table(hosts: Sequence[HostStatus], queue: int) -> Table:
             "-" if speed is None else f"{speed:.1f}",
             str(activity.calls),
             ", ".join(f"{count} {name}" for name, count in sorted(activity.failures.items())),
-            _plain("\n".join(_closed(closed) for closed in activity.closed)),
+            "\n".join(_closed(closed) for closed in activity.closed),
         )
     return table
 
@@ -45,7 +45,7 @@ def found_table(hosts: Sequence[HostStatus]) -> Table:
     """Return what machines that may be hosts answered."""
     table = Table("machine", "answer", "models")
     for host in hosts:
-        table.add_row(_plain(host.url), _state(host), _models(host.models))
+        table.add_row(host.url, _state(host), _models(host.models))
     return table
 
 
@@ -58,7 +58,7 @@ def probe_line(probe: Probe) -> str:
     return one_line(f"{who}: answers in {probe.seconds:.1f} s{loading}")
 
 
-def _host(host: HostStatus) -> Text:
+def _host(host: HostStatus) -> str:
     about = [f"{key}: {value}" for key, value in host.tags.items()]
     if host.roles:
         about.append(f"for {', '.join(host.roles)}")
@@ -66,7 +66,7 @@ def _host(host: HostStatus) -> Text:
         about.append(host.hours)
     if host.benchmarks:
         about.append("benchmarks too")
-    return _plain("\n".join([host.name, host.url, *about]))
+    return "\n".join([host.name, host.url, *about])
 
 
 def _state(host: HostStatus) -> Text:
@@ -78,8 +78,8 @@ def _state(host: HostStatus) -> Text:
     return Text(words, style="green" if host.reachable and not host.error else "red")
 
 
-def _models(models: Sequence[ModelStatus]) -> Text:
-    return _plain("\n".join(_model(model) for model in models) or "none")
+def _models(models: Sequence[ModelStatus]) -> str:
+    return "\n".join(_model(model) for model in models) or "none"
 
 
 def _model(model: ModelStatus) -> str:
@@ -98,8 +98,3 @@ def _closed(closed: Closed) -> str:
 
 def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:_DIGEST]
-
-
-def _plain(text: str) -> Text:
-    """Keep markup that a server may have sent from being read as such."""
-    return Text(text)

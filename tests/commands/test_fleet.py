@@ -361,3 +361,12 @@ def test_an_unknown_host_is_named_with_those_that_are_known() -> None:
     done = fleet("probe", "--host", "alhpa")
     assert isinstance(done.exception, UserError)
     assert "Known are alpha" in str(done.exception)
+
+
+def test_what_a_host_says_does_not_steer_the_terminal() -> None:
+    with hosting(host_script(fetch=refuses("\x1b]0;mine\x07no \x9b2J[/x]"))) as url:
+        configure({"name": "alpha", "url": url})
+        done = fleet("pull", "some:1b")
+    assert done.exit_code == 1, done.output
+    assert "[/x]" in done.output
+    assert not any(steering in done.output for steering in "\x1b\x07\x9b")
