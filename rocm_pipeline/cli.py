@@ -5,8 +5,9 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import click
 import typer
 from rich.table import Table
 
@@ -20,7 +21,13 @@ from rocm_pipeline.commands.profile import profile
 from rocm_pipeline.commands.reviewers import reviewers
 from rocm_pipeline.commands.targets import targets_app
 from rocm_pipeline.commands.verify import verify
-from rocm_pipeline.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_NOT_ACCEPTED, UserError
+from rocm_pipeline.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_ACCEPTED,
+    UserError,
+    one_line,
+)
 from rocm_pipeline.home import HOME_VARIABLE
 from rocm_pipeline.importing import WithoutCollector
 from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, take_key
@@ -32,6 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # with it `x=float32[rows,cols]` is shown as `x=float32`
     help="A software factory for AMD GPU kernels: Claude plans and judges, Ollama machines write, "
     "a harness that trusts nobody measures.",
 )
@@ -50,15 +58,19 @@ TargetArguments = Annotated[
 
 
 def main() -> None:
-    """Run the command; a `UserError` becomes one line and status 2. No secret is printed."""
+    """Run the command; what a user can mend becomes one line and status 2. No secret is printed."""
     redaction.install()
     with redaction.clean_terminal():
         try:
             _require_no_empty_argument()
-            app()
-        except UserError as error:
-            err.print(f"error: {error}", style="red", soft_wrap=True)
+            sys.exit(app(standalone_mode=False))
+        except click.exceptions.NoArgsIsHelpError as asked:
+            asked.show()
             sys.exit(EXIT_BAD_INPUT)
+        except click.UsageError as error:
+            _refuse(_usage(error))
+        except UserError as error:
+            _refuse(str(error))
 
 
 @app.command()
@@ -194,6 +206,16 @@ def _require_no_empty_argument() -> None:
         raise UserError(
             "an argument is empty", where="rocm-pipeline", fix="Give it a value, or leave it out."
         )
+
+
+def _usage(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "rocm-pipeline"
+    return one_line(f"{command}: {error.format_message()} See `{command} --help`.")
+
+
+def _refuse(line: str) -> NoReturn:
+    err.print(f"error: {line}", style="red", soft_wrap=True)
+    sys.exit(EXIT_BAD_INPUT)
 
 
 def _require_free(port: int) -> None:

@@ -47,6 +47,35 @@ def unfit(done: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--nope"], "No such option"),
+        (["profile", "--nope"], "rocm-pipeline profile: No such option"),
+        (["plan"], "Missing argument 'TARGET'"),
+        (["fleet", "pul"], "Did you mean 'pull'? See `rocm-pipeline fleet --help`."),
+        (["device", "check", "--on", "tpu", "x"], "'tpu' is not one of 'amd', 'nvidia', 'cpu'."),
+        (["verify", "x", "--seed", "-1\n\x1b[2J"], "'--seed'"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_that_names_the_help(
+    call: Call, home: Path, words: list[str], said: str
+) -> None:
+    line = refused(call(*words, home=home))
+    assert said in line
+    assert "--help`" in line
+
+
+def test_the_help_says_what_is_written_in_it(call: Call, home: Path) -> None:
+    done = call("profile", "--help", home=home)
+    assert done.returncode == 0
+    assert "x=float32[rows,cols]; may be repeated." in done.stdout
+    assert "HIP source." in done.stdout
+    without = call("fleet", home=home)
+    assert without.returncode == 2
+    assert "Usage: rocm-pipeline fleet" in without.stderr
+
+
 def test_an_unknown_target_is_refused_with_the_known_ones(call: Call, home: Path) -> None:
     line = refused(call("run", "nothing", home=home))
     assert "'nothing'" in line
