@@ -15,6 +15,8 @@ disk may fill up) has kept what it had made."""
 
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C, as shells count it."""
+EXIT_TERMINATED = 143
+"""Stopped by SIGTERM, counted likewise."""
 
 
 _LONGEST_LINE = 2000

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from rocm_pipeline.interruption import go_on
 from rocm_pipeline.lab.sandbox import cgroups, profile, self_check
 from rocm_pipeline.lab.sandbox import devices as gpu
 from rocm_pipeline.lab.sandbox.bubblewrap import BubblewrapMechanism
@@ -60,12 +61,14 @@ class Sandbox:
         behind; after a run that was stopped for filling it, the box is as it was. Inside, the
         box is /box. `readonly` maps absolute places inside to host files and folders, `devices`
         the places of GPU nodes (`lab.sandbox.devices`) to those of the host.
-        Safe to call from many threads, with a box for each.
+        Safe to call from many threads, with a box for each. Raises KeyboardInterrupt, in all of
+        them, when the command is stopped.
 
         Raises FileNotFoundError for a host path that is not there, ValueError for a place that
         is the sandbox's own or no GPU's, SandboxUnavailable when the mechanism itself fails; what
         the program does is in the result, whatever it does.
         """
+        go_on()
         for place in readonly:
             profile.check_place(place)
         gpu.check(devices)

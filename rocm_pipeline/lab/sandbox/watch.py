@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
+from rocm_pipeline.interruption import go_on
 from rocm_pipeline.lab.sandbox.model import Limits, SandboxUnavailable
 
 READ_BYTES = 1 << 16
@@ -143,6 +144,7 @@ class Watch(abc.ABC):
                 selector.register(fd, selectors.EVENT_READ)
             next_look = time.monotonic() + _LOOK_SECONDS
             while (left := self._deadline - time.monotonic()) > 0:
+                go_on()
                 ready = [key.fd for key, _ in selector.select(min(left, _LOOK_SECONDS))]
                 if exit_fd in ready:
                     return True
