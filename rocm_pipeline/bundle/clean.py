@@ -21,7 +21,7 @@ SECONDS = 3600.0
 """Each run and compilation in it has a limit of its own; this one is for what none foresaw."""
 
 _MODULE = "rocm_pipeline.bundle.clean_process"
-_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+_KEPT = ("PATH", "LANG", "LC_ALL")
 
 
 class Refused(BaseModel):
@@ -47,7 +47,8 @@ class Answer(BaseModel):
 def verify_clean(folder: Path, *, targets: Path, whole: bool = True) -> Reproduction:
     """Run `verify.verify` on `folder` in a new process and workspace, both gone afterwards.
 
-    The process has none of the caller's environment but where programs and temporary files are.
+    The process has none of the caller's environment but where programs are. Its temporary files
+    are in the workspace too: it may be killed, and cleans up nothing then.
     Raises what `verify` raises, and RuntimeError when the process dies.
     """
     with tempfile.TemporaryDirectory(prefix="rocm-pipeline-verify-") as workspace:
@@ -55,7 +56,10 @@ def verify_clean(folder: Path, *, targets: Path, whole: bool = True) -> Reproduc
         words = [str(folder.resolve()), workspace, str(targets.resolve()), scope]
         done = subprocess.run(
             [sys.executable, "-I", "-B", "-m", _MODULE, *words],
-            env={name: os.environ[name] for name in _KEPT if name in os.environ},
+            env={
+                **{name: os.environ[name] for name in _KEPT if name in os.environ},
+                "TMPDIR": workspace,
+            },
             cwd=workspace,
             stdin=subprocess.DEVNULL,
             capture_output=True,
