@@ -36,6 +36,27 @@ sandbox = Sandbox.detect()
 cli.main = command
 main()
 """
+TALKING = """
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from rocm_pipeline import cli
+from rocm_pipeline.__main__ import main
+from rocm_pipeline.fleet.transport import Call, Deadlines, chat
+
+def command():
+    server = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    call = Call(model="any:1b", system="", prompt="yes?", options={}, is_loaded=True)
+    ask = partial(chat, url, call, Deadlines(first_token=30, total=30))
+    with ThreadPoolExecutor(1) as pool:
+        answers = [pool.submit(ask) for _ in range(2)]
+        print("ready", flush=True)
+        [answer.result() for answer in answers]
+
+cli.main = command
+main()
+"""
 SERVING = """
 from multiprocessing import forkserver
 from rocm_pipeline import cli
@@ -88,6 +109,13 @@ def test_runs_in_other_threads_are_ended(
         pytest.skip(f"nothing may be run here: {error}")
     assert stopped(WAITING, number, temporary) == (status, "")
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_talks_with_servers_in_other_threads_are_ended(
+    temporary: Path, number: signal.Signals, status: int
+) -> None:
+    assert stopped(TALKING, number, temporary) == (status, "")
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)

@@ -8,7 +8,7 @@ import asyncio
 import os
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +19,7 @@ import httpx
 from rocm_pipeline.fleet.bounded_http import BoundedTransport
 from rocm_pipeline.fleet.degenerate import repetition
 from rocm_pipeline.fleet.stopping import Stop
+from rocm_pipeline.interruption import go_on
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.redaction.cutting import cut
 
@@ -34,6 +35,7 @@ T = TypeVar("T")
 Client = ollama.AsyncClient
 Question = Callable[[Client], Awaitable[T]]
 """What is asked of a server over the official client."""
+_LOOK_SECONDS = 0.2
 MAX_ANSWER_CHARACTERS = 4_000_000
 """A server that sends more is broken: no token limit of ours allows it."""
 LOOK_EVERY = 2_000
@@ -109,7 +111,7 @@ def chat(url: str, call: Call, deadlines: Deadlines, stop: Stop | None = None) -
 
     `stop` ends it from another thread, as CANCELLED.
     """
-    return asyncio.run(_chat(url, call, deadlines, stop or Stop()))
+    return asyncio.run(_unless_stopped(_chat(url, call, deadlines, stop or Stop())))
 
 
 def installed(url: str, deadlines: Deadlines) -> list[Installed]:
@@ -122,7 +124,15 @@ def ask(url: str, deadlines: Deadlines, question: Question[T], *, within: float)
 
     Raises ConnectionError, in one line, when no such answer comes. Runs its own event loop.
     """
-    return asyncio.run(_ask(url, deadlines, question, within))
+    return asyncio.run(_unless_stopped(_ask(url, deadlines, question, within)))
+
+
+async def _unless_stopped(talk: Coroutine[object, object, T]) -> T:
+    """Await it, unless the command is stopped: mostly no thread that talks hears a signal."""
+    task = asyncio.ensure_future(talk)
+    while not (await asyncio.wait([task], timeout=_LOOK_SECONDS))[0]:
+        go_on()
+    return task.result()
 
 
 async def _ask(url: str, deadlines: Deadlines, question: Question[T], within: float) -> T:
