@@ -12,6 +12,9 @@ ROUNDS_VARIABLE = "ROCM_PIPELINE_ROUNDS"
 DEFAULT_ROUNDS = 3
 PROBE_BYTES = 1 << 20
 """What must fit on the disk for a run to start at all."""
+_FORBIDDEN = ("[", "*", "?", "%", "::")
+"""What a home's path may not hold: Dagster finds its settings by a glob and names its databases by
+URL, and the store's path may be an fsspec URL. Each would read another place in the path."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,15 @@ class Home:
     """Where everything lies. Nothing is created before `create()`."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        found = [f"'{text}'" for text in _FORBIDDEN if text in str(self.path)]
+        if found:
+            raise UserError(
+                f"the home's path may not hold {' or '.join(found)}",
+                where=str(self.path),
+                fix=f"Give another folder with `--home`, or set {HOME_VARIABLE}.",
+            )
 
     @classmethod
     def from_environment(cls) -> "Home":

@@ -12,6 +12,8 @@ from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 import rocm_pipeline
 from rocm_pipeline.home import Home
+from rocm_pipeline.records.records import Records
+from rocm_pipeline.resources.compute_logs import RedactedComputeLogManager
 from rocm_pipeline.resources.instance import prepare_instance, settings
 from tests.scale import scaled
 
@@ -33,11 +35,15 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[re
         monkeypatch.setenv(name, "")
 
 
-def test_all_state_lies_in_the_home(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
+@pytest.mark.parametrize("name", ["home", "ä b]#c:d,e'f\"g\\h{i}$j&k;l\nm"])
+def test_all_state_lies_in_the_home(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path / name)
     with prepare_instance(home) as instance:
         assert Path(instance.root_directory) == home.dagster / "storage"
-    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+        assert isinstance(instance.compute_log_manager, RedactedComputeLogManager)
+    Records.open(home.records_url, str(home.store)).close()
+    assert (home.path / "records.sqlite").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
     written = yaml.safe_load((home.dagster / "dagster.yaml").read_text(encoding="utf-8"))
     assert written == settings(home)
     assert written["storage"]["custom"]["config"]["base_dir"] == str(home.dagster / "storage")
