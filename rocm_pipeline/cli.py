@@ -19,6 +19,7 @@ from rocm_pipeline.commands.evidence import evidence_app
 from rocm_pipeline.commands.fleet import fleet_app
 from rocm_pipeline.commands.profile import profile
 from rocm_pipeline.commands.reviewers import reviewers
+from rocm_pipeline.commands.streams import end_without_output, open_closed_streams
 from rocm_pipeline.commands.targets import targets_app
 from rocm_pipeline.commands.verify import verify
 from rocm_pipeline.errors import (
@@ -59,18 +60,26 @@ TargetArguments = Annotated[
 
 def main() -> None:
     """Run the command; what a user can mend becomes one line and status 2. No secret is printed."""
+    open_closed_streams()
     redaction.install()
-    with redaction.clean_terminal():
-        try:
-            _require_no_empty_argument()
-            sys.exit(app(standalone_mode=False))
-        except click.exceptions.NoArgsIsHelpError as asked:
-            asked.show()
-            sys.exit(EXIT_BAD_INPUT)
-        except click.UsageError as error:
-            _refuse(_usage(error))
-        except UserError as error:
-            _refuse(str(error))
+    try:
+        with redaction.clean_terminal():
+            _run_app()
+    except redaction.OutputLostError as lost:
+        sys.exit(end_without_output(lost))
+
+
+def _run_app() -> None:
+    try:
+        _require_no_empty_argument()
+        sys.exit(app(standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except click.UsageError as error:
+        _refuse(_usage(error))
+    except UserError as error:
+        _refuse(str(error))
 
 
 @app.command()

@@ -3,8 +3,8 @@
 Titles, paths, names, and whatever servers, compilers and agents say reach a person through here.
 """
 
+import os
 import re
-import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,7 +39,7 @@ class PlainConsole(Console):
 
 
 # without a terminal (a log, a pipe) tables keep a readable width instead of 80 columns
-out = PlainConsole(width=None if sys.stdout.isatty() else 160)
+out = PlainConsole(width=None if os.isatty(1) else 160)
 err = PlainConsole(stderr=True)
 
 

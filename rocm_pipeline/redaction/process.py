@@ -35,6 +35,18 @@ class TooManySecretsError(ValueError):
     """The environment holds more secrets than one variable can hold fingerprints of."""
 
 
+class OutputLostError(BaseException):
+    """A standard stream can no longer be written; its cause is the OSError.
+
+    No Exception, as KeyboardInterrupt is none: nothing on the way up can go on without its output,
+    and none of it may take this for an error of a file of its own.
+    """
+
+    def __init__(self, stream: str, error: OSError) -> None:
+        super().__init__(error.strerror or str(error))
+        self.stream = stream
+
+
 class _State:
     """The redactor of this process; replaced, never changed."""
 
@@ -104,11 +116,19 @@ def withhold(handed_on: Collection[str] = ()) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def clean_terminal() -> Generator[None, None, None]:
-    """Redact what is printed while the block runs."""
+    """Redact what is printed while the block runs, all of which is written when it ends.
+
+    Raises `OutputLostError` when it cannot be; the rest of what is printed goes nowhere then.
+    """
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _CleanStream(streams[0]), _CleanStream(streams[1])
+    sys.stdout = _CleanStream("standard output", streams[0])
+    sys.stderr = _CleanStream("standard error", streams[1])
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
     finally:
         sys.stdout, sys.stderr = streams
 
@@ -116,15 +136,29 @@ def clean_terminal() -> Generator[None, None, None]:
 class _CleanStream(io.TextIOBase):
     """A terminal or file that each write reaches redacted."""
 
-    def __init__(self, inner: TextIO) -> None:
+    def __init__(self, name: str, inner: TextIO) -> None:
+        self._name = name
         self._inner = inner
 
     def write(self, text: str, /) -> int:
-        self._inner.write(clean_text(text))
+        with self._lost_as_such():
+            self._inner.write(clean_text(text))
         return len(text)
 
     def flush(self) -> None:
-        self._inner.flush()
+        with self._lost_as_such():
+            self._inner.flush()
+
+    @contextlib.contextmanager
+    def _lost_as_such(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except OSError as error:
+            # what is buffered would fail once more when Python ends
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._inner.fileno())
+            os.close(nowhere)
+            raise OutputLostError(self._name, error) from error
 
     def isatty(self) -> bool:
         return self._inner.isatty()
