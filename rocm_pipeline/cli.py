@@ -12,7 +12,12 @@ import typer
 from rich.table import Table
 
 from rocm_pipeline import __version__
-from rocm_pipeline.commands.common import HomeOption, home_of, withhold_secrets
+from rocm_pipeline.commands.common import (
+    HomeOption,
+    home_of,
+    require_current_folder,
+    withhold_secrets,
+)
 from rocm_pipeline.commands.device import device_app
 from rocm_pipeline.commands.economy import economy
 from rocm_pipeline.commands.evidence import evidence_app
@@ -71,6 +76,7 @@ def main() -> None:
 
 def _run_app() -> None:
     try:
+        require_current_folder()
         _require_no_empty_argument()
         sys.exit(app(standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as asked:

@@ -306,3 +306,15 @@ def test_the_key_s_value_is_never_printed(call: Call, home: Path) -> None:
     done = call("doctor", home=home, ANTHROPIC_API_KEY="sk-ant-canary-0123456789")
     assert "canary" not in done.stdout + done.stderr
     assert "is set" in done.stdout
+
+
+def test_a_deleted_current_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr("sys.argv", [COMMAND, "targets", "list"])
+    with pytest.raises(SystemExit, match="2"):
+        cli.main()
+    assert capsys.readouterr().err.startswith("error: current folder: it cannot be used")

@@ -20,6 +20,18 @@ HomeOption = Annotated[
 ]
 
 
+def require_current_folder() -> None:
+    """Refuse a current folder that was deleted: relative paths and new processes need one."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(
+            f"it cannot be used ({error.strerror})",
+            where="current folder",
+            fix="It may have been deleted: change to one that is there.",
+        ) from error
+
+
 def home_of(option: Path | None) -> Home:
     """Return the home, which need not be there yet but must be one that can be looked into."""
     # by os.path: pathlib's own error for a link to itself is no OSError
