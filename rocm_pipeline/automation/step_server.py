@@ -11,8 +11,11 @@ in a step, where that would copy its pages.
 import contextlib
 import importlib
 import os
+import sys
 
+from rocm_pipeline.automation.full_disk import WithoutFullDisk
 from rocm_pipeline.errors import UserError
+from rocm_pipeline.home import Home
 from rocm_pipeline.importing import WithoutCollector
 from rocm_pipeline.planning.claude.settings import take_key
 
@@ -26,6 +29,7 @@ _LOADED = (
 )
 
 os.setpgrp()
+sys.stderr = WithoutFullDisk(Home.from_environment(), sys.stderr)
 # steps hold it in memory, and nothing that they start inherits it
 take_key()
 # bad settings are told by the command, which loads the same

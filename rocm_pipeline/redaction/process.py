@@ -121,8 +121,8 @@ def clean_terminal() -> Generator[None, None, None]:
     Raises `OutputLostError` when it cannot be; the rest of what is printed goes nowhere then.
     """
     streams = sys.stdout, sys.stderr
-    sys.stdout = _CleanStream("standard output", streams[0])
-    sys.stderr = _CleanStream("standard error", streams[1])
+    sys.stdout = CleanStream("standard output", streams[0])
+    sys.stderr = CleanStream("standard error", streams[1])
     try:
         try:
             yield
@@ -133,7 +133,7 @@ def clean_terminal() -> Generator[None, None, None]:
         sys.stdout, sys.stderr = streams
 
 
-class _CleanStream(io.TextIOBase):
+class CleanStream(io.TextIOBase):
     """A terminal or file that each write reaches redacted."""
 
     def __init__(self, name: str, inner: TextIO) -> None:

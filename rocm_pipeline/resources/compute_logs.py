@@ -74,17 +74,22 @@ def _redirected(stream: TextIO, path: Path) -> Generator[None, None, None]:
 def _copy(reading: int, path: Path, before: int) -> None:
     stream = RedactingStream(redactor())
     with os.fdopen(reading, "rb", buffering=0) as source, path.open("ab", buffering=0) as file:
+        places = [file.fileno(), before]
         while chunk := source.read(_CHUNK):
-            _write(stream.feed(chunk), file.fileno(), before)
-        _write(stream.end(), file.fileno(), before)
+            _write(stream.feed(chunk), places)
+        _write(stream.end(), places)
     os.close(before)
 
 
-def _write(data: bytes, *files: int) -> None:
-    for file in files:
+def _write(data: bytes, places: list[int]) -> None:
+    """Write to each place; one that fails is left from then on: the step goes on printing."""
+    for place in tuple(places):
         rest = data
-        while rest:
-            rest = rest[os.write(file, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(place, rest) :]
+        except OSError:
+            places.remove(place)
 
 
 def _descriptor(stream: TextIO) -> int | None:
