@@ -41,6 +41,7 @@ def examine(home: Home) -> list[Check]:
     looks: tuple[Callable[[Home], Check], ...] = (
         _python,
         _home,
+        _databases,
         _git,
         _repository,
         _settings,
@@ -79,6 +80,18 @@ def _home(home: Home) -> Check:
         detail,
         "keeps every answer, kernel and record",
         "Free 2 GiB there, or set ROCM_PIPELINE_HOME.",
+        needed=True,
+    )
+
+
+def _databases(home: Home) -> Check:
+    damaged = [str(path) for path in home.damaged_databases()]
+    return Check(
+        "databases",
+        not damaged,
+        f"damaged: {', '.join(damaged)}" if damaged else "none is damaged at first sight",
+        "what was asked, answered, measured and run",
+        "Move the damaged file away, or restore it from a copy.",
         needed=True,
     )
 

@@ -1,6 +1,7 @@
 """The one folder that holds all state, and the settings that come from the environment."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ PROBE_BYTES = 1 << 20
 _FORBIDDEN = ("[", "*", "?", "%", "::")
 """What a home's path may not hold: Dagster finds its settings by a glob and names its databases by
 URL, and the store's path may be an fsspec URL. Each would read another place in the path."""
+
+_SQLITE = b"SQLite format 3\0"
+"""How such a file begins."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,15 @@ class Home:
     @property
     def records_url(self) -> str:
         return f"sqlite:///{self.path / 'records.sqlite'}"
+
+    def databases(self) -> Iterator[Path]:
+        """Yield the SQLite files that are there: the records and Dagster's own."""
+        yield from self.path.glob("records.sqlite")
+        yield from self.dagster.rglob("*.db")
+
+    def damaged_databases(self) -> list[Path]:
+        """Return those that do not even begin like one; an empty file is a new one."""
+        return [path for path in self.databases() if _first_bytes(path) not in (b"", _SQLITE)]
 
     @property
     def store(self) -> Path:
@@ -103,6 +116,14 @@ class Home:
                 where=str(self.path),
                 fix=f"Mend its permissions or free space there, or set {HOME_VARIABLE}.",
             ) from error
+
+
+def _first_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE))
+    except OSError:
+        return b""  # whoever opens it says why it cannot be
 
 
 def rounds() -> int:

@@ -21,6 +21,7 @@ from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.reporting.page import INDEX, Summary, read_summaries
 from rocm_pipeline.reporting.tables import range_words
+from rocm_pipeline.resources.locks import lock_file
 from rocm_pipeline.resources.sources import HomeSources
 from rocm_pipeline.terminal import PlainConsole
 
@@ -104,7 +105,7 @@ def _require_judges(sources: HomeSources, names: Sequence[str]) -> None:
 @contextmanager
 def _only_one(home: Home) -> Generator[None]:
     """Hold the home's lock; a second run on the same home is refused, not queued."""
-    with home.lock.open("a+") as file:
+    with lock_file(home.lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

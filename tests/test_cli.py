@@ -151,6 +151,21 @@ def test_a_second_run_on_the_same_home_is_refused(call: Call, home: Path) -> Non
     assert "4711" in line
 
 
+def test_a_folder_in_the_place_of_the_lock_is_refused(call: Call, home: Path) -> None:
+    (home / "lock").mkdir(parents=True)
+    assert f"{home}/lock: " in refused(call("run", "row_softmax", home=home))
+
+
+def test_the_doctor_sees_a_damaged_database(call: Call, home: Path) -> None:
+    (home / "dagster").mkdir(parents=True)
+    for name in ("records.sqlite", "dagster/runs.db"):
+        (home / name).write_bytes(b"\x87 no database")
+        done = call("doctor", home=home)
+        assert "mend databases" in unfit(done)
+        assert "damaged:" in done.stdout
+        (home / name).write_bytes(b"")
+
+
 def test_a_dead_ollama_host_is_refused_and_not_replaced_by_the_embedded_agent(
     call: Call,
     home: Path,

@@ -13,7 +13,6 @@ from rocm_pipeline.planning.plan import Plan
 from rocm_pipeline.planning.review import Review
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.records.schema import EvidenceRow, PlanRow, ReviewRow
-from rocm_pipeline.records.store import StoreCorruptError
 from rocm_pipeline.targets.spec import Target
 
 
@@ -118,5 +117,5 @@ def _document(records: Records, digest: str) -> bytes | None:
     """Return a document; None where the store has lost it, so that work starts afresh."""
     try:
         return records.store.get(digest)
-    except (UserError, StoreCorruptError):
+    except UserError:
         return None

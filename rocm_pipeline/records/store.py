@@ -8,7 +8,7 @@ from rocm_pipeline.records.files import Files
 from rocm_pipeline.redaction.process import clean_bytes
 
 
-class StoreCorruptError(Exception):
+class StoreCorruptError(UserError):
     """A blob's bytes no longer have the hash they are stored under; never served."""
 
 
@@ -53,7 +53,12 @@ class Store:
                 fix="Point the store at the folder or bucket that belongs to these records.",
             ) from None
         if sha256(content) != digest:
-            raise StoreCorruptError(f"{self._files.path(_name(digest))}: content and name differ")
+            raise StoreCorruptError(
+                "the store's blob is damaged: its content is not what its name says",
+                where=self._files.path(_name(digest)),
+                fix="Restore that file from a copy, or run the pipeline: what it can make again it "
+                "does.",
+            )
         return content
 
     def has(self, digest: str) -> bool:

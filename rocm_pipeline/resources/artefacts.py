@@ -18,7 +18,10 @@ from rocm_pipeline.redaction.process import clean_text
 
 Value = TypeVar("Value", bound=BaseModel)
 
+_DIGEST = re.compile(rb"[0-9a-f]{64}\s*")
 _PARTITION = re.compile(r"[a-z][a-z0-9_]{0,47}")
+# a stage whose value is gone is made again; one that stands would not be
+_MADE_AGAIN = "Delete that file, then run the pipeline for this target: it is made again."
 
 
 def text_of(value: BaseModel) -> str:
@@ -53,25 +56,26 @@ class Artefacts:
     def load(self, name: str, model: type[Value]) -> Value:
         """Return the value; UserError when there is none, or it is of an older version's form.
 
-        Raises StoreCorruptError when its bytes are not those that were stored.
+        Raises StoreCorruptError when its bytes, or the pointer's, are not those that were stored.
         """
         where = self._pointers.path(name)
         try:
-            digest = self._pointers.read(name).decode().strip()
+            content = self._pointers.read(name)
         except FileNotFoundError:
             raise UserError(
                 "has not been made yet", where=where, fix="Run the pipeline for this target."
             ) from None
+        if not _DIGEST.fullmatch(content):
+            raise StoreCorruptError("names no value of the store", where=where, fix=_MADE_AGAIN)
         try:
-            return model.model_validate_json(self._store.get(digest))
+            return model.model_validate_json(self._store.get(content.decode().strip()))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
             raise UserError(
                 f"does not fit this version of {model.__name__} ({field}: {first['msg']})",
                 where=where,
-                # a stage whose value is gone is made again; one that stands would not be
-                fix="Delete that file, then run the pipeline for this target: it is made again.",
+                fix=_MADE_AGAIN,
             ) from error
 
     def has(self, name: str) -> bool:

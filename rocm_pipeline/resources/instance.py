@@ -32,6 +32,7 @@ def prepare_instance(home: Home) -> dg.DagsterInstance:
     home.create()
     home.enter_environment()
     home.dagster.mkdir(exist_ok=True)
+    _require_databases(home)
     # Two processes that open a fresh SQLite home at once leave it broken for ever.
     with locked(home.dagster / _LOCK):
         _write_settings(home)
@@ -74,6 +75,15 @@ def _with_paths(value: Any, home: Path) -> Any:
     if isinstance(value, str) and value.startswith(_STATE):
         return str(home / value.removeprefix(_STATE))
     return value
+
+
+def _require_databases(home: Home) -> None:
+    for damaged in home.damaged_databases():
+        raise UserError(
+            "this is no SQLite database any more",
+            where=str(damaged),
+            fix="Move the damaged file away, or restore it from a copy.",
+        )
 
 
 def _write_settings(home: Home) -> None:

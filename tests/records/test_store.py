@@ -36,8 +36,9 @@ def test_a_changed_blob_is_never_served(tmp_path: Path, damage: bytes) -> None:
     store = Store(str(tmp_path))
     digest = store.put(b"kernel source")
     blob(tmp_path, digest).write_bytes(damage)
-    with pytest.raises(StoreCorruptError, match=digest):
+    with pytest.raises(StoreCorruptError, match=digest) as refused:
         store.get(digest)
+    assert isinstance(refused.value, UserError), "a command shows it as one line"
 
 
 def test_putting_a_damaged_blob_again_mends_it(tmp_path: Path) -> None:

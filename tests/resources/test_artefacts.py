@@ -66,6 +66,16 @@ def test_a_changed_blob_is_refused(home: Home) -> None:
         artefacts.load("target/x", Target)
 
 
+@pytest.mark.parametrize("damage", [b"\xff\x87", b"", b"../../etc/passwd"])
+def test_a_damaged_pointer_is_refused_by_name(home: Home, damage: bytes) -> None:
+    artefacts = Artefacts.open(home)
+    digest = artefacts.save("target/x", a_target())
+    (home.artefacts / "target" / "x").write_bytes(damage)
+    assert not artefacts.holds("target/x", digest)
+    with pytest.raises(UserError, match="artefacts/target/x: names no value"):
+        artefacts.load("target/x", Target)
+
+
 def test_what_was_never_made_says_so(home: Home) -> None:
     artefacts = Artefacts.open(home)
     assert artefacts.find("kernel", "row_softmax", ChosenKernel) is None

@@ -11,6 +11,7 @@ from dagster import DagsterInstance, DagsterRun
 from dagster._utils.tags import TagConcurrencyLimitsCounter
 
 import rocm_pipeline
+from rocm_pipeline.errors import UserError
 from rocm_pipeline.home import Home
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.resources.compute_logs import RedactedComputeLogManager
@@ -33,6 +34,15 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[re
     """Give back what `prepare_instance` sets."""
     for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "ROCM_PIPELINE_HOME"):
         monkeypatch.setenv(name, "")
+
+
+def test_a_damaged_database_is_refused_by_name(tmp_path: Path) -> None:
+    damaged = tmp_path / "dagster" / "storage" / "history" / "runs" / "index.db"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"\x87 no database")
+    with pytest.raises(UserError, match="no SQLite database") as refused:
+        prepare_instance(Home(tmp_path))
+    assert refused.value.where == str(damaged)
 
 
 @pytest.mark.parametrize("name", ["home", "ä b]#c:d,e'f\"g\\h{i}$j&k;l\nm"])

@@ -14,7 +14,6 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.evidence import CaseRecord, Evidence, Status
 from rocm_pipeline.lab.ranking import mean_speedup, score
 from rocm_pipeline.records.records import Judged, Records
-from rocm_pipeline.records.store import StoreCorruptError
 from rocm_pipeline.targets.spec import Target
 
 NEWEST = 200
@@ -118,7 +117,7 @@ def summarise(records: Records, target: Target) -> Archive:
 def _read(records: Records, found: Judged) -> Evidence | None:
     try:
         return Evidence.model_validate_json(records.store.get(found.evidence.json_sha256))
-    except (UserError, StoreCorruptError, ValidationError):
+    except (UserError, ValidationError):
         return None
 
 
