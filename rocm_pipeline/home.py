@@ -1,7 +1,6 @@
 """The one folder that holds all state, and the settings that come from the environment."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,17 +45,20 @@ class Home:
         return self.path / "dagster"
 
     @property
-    def records_url(self) -> str:
-        return f"sqlite:///{self.path / 'records.sqlite'}"
+    def records(self) -> Path:
+        return self.path / "records.sqlite"
 
-    def databases(self) -> Iterator[Path]:
-        """Yield the SQLite files that are there: the records and Dagster's own."""
-        yield from self.path.glob("records.sqlite")
-        yield from self.dagster.rglob("*.db")
+    @property
+    def records_url(self) -> str:
+        return f"sqlite:///{self.records}"
 
     def damaged_databases(self) -> list[Path]:
-        """Return those that do not even begin like one; an empty file is a new one."""
-        return [path for path in self.databases() if _first_bytes(path) not in (b"", _SQLITE)]
+        """Return the SQLite files, the records and Dagster's own, that do not begin like one.
+
+        An empty file is a new one.
+        """
+        files = [self.records, *self.dagster.rglob("*.db")]
+        return [path for path in files if _first_bytes(path) not in (b"", _SQLITE)]
 
     @property
     def store(self) -> Path:
@@ -123,7 +125,7 @@ def _first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(len(_SQLITE))
     except OSError:
-        return b""  # whoever opens it says why it cannot be
+        return b""  # it is not there, or whoever opens it says why it cannot be
 
 
 def rounds() -> int:

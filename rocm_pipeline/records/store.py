@@ -56,8 +56,8 @@ class Store:
             raise StoreCorruptError(
                 "the store's blob is damaged: its content is not what its name says",
                 where=self._files.path(_name(digest)),
-                fix="Restore that file from a copy, or run the pipeline: what it can make again it "
-                "does.",
+                fix="Run the pipeline, which makes a damaged value again; where it cannot, restore "
+                "that file from a copy.",
             )
         return content
 
