@@ -203,6 +203,10 @@ def _show(
     index = home.reports / INDEX
     if index.is_file():
         console.print(f"Report: {index}", soft_wrap=True)
+        for run in runs:
+            if not run.succeeded:
+                shown = "as it was last reported" if run.target in summaries else "not at all"
+                console.print(f"It shows {run.target}, which failed, {shown}.")
     console.print(f"Took {seconds:.1f} s.")
     return all(run.succeeded and _accepted(summaries.get(run.target)) for run in runs)
 

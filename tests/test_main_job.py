@@ -10,7 +10,9 @@ from rocm_pipeline.automation.events import StageEvent, StageState
 from rocm_pipeline.automation.running import OnEvent, Remark, RunSummary
 from rocm_pipeline.definitions import defs
 from rocm_pipeline.home import REPOSITORY_VARIABLE, Home
+from rocm_pipeline.lab.evidence import Status
 from rocm_pipeline.main_job import STAGES, run_main_job
+from rocm_pipeline.reporting.page import Summary
 from rocm_pipeline.terminal import PlainConsole
 
 GATE = Remark("kernel_candidates", "some_candidate_passed", True, "0 of 2 passed")
@@ -72,6 +74,32 @@ def test_a_report_that_is_not_there_is_not_named(shown: Shown) -> None:
     shown.home.reports.mkdir()
     (shown.home.reports / "index.html").touch()
     assert f"Report: {shown.home.reports}/index.html" in shown.of(run)
+
+
+def test_what_the_report_holds_of_a_failed_target_is_said(shown: Shown) -> None:
+    shown.home.reports.mkdir()
+    (shown.home.reports / "index.html").touch()
+    run = RunSummary("row_softmax", (), failure="plan: no")
+    assert "It shows row_softmax, which failed, not at all." in shown.of(run)
+    summary = Summary(
+        target="row_softmax",
+        kernel="k-1",
+        tier="T2",
+        architectures=(),
+        architectures_wanted=6,
+        correctness=Status.PASSED,
+        cases=1,
+        speedup_low=None,
+        speedup_high=None,
+        operator=Status.PASSED,
+        verdict="approve",
+        reviewer="rules",
+        planner="rules",
+        branch="",
+    )
+    (shown.home.reports / "row_softmax.json").write_text(summary.model_dump_json())
+    assert "It shows row_softmax, which failed, as it was last reported." in shown.of(run)
+    assert "It shows" not in shown.of(RunSummary("row_softmax", ()))
 
 
 def test_the_table_says_what_its_figures_are(shown: Shown) -> None:
