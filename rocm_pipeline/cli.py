@@ -36,7 +36,7 @@ from rocm_pipeline.errors import (
 )
 from rocm_pipeline.home import HOME_VARIABLE
 from rocm_pipeline.importing import WithoutCollector
-from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, take_key
+from rocm_pipeline.planning.claude.settings import KEY_VARIABLE, has_key, take_key
 from rocm_pipeline.redaction import process as redaction
 from rocm_pipeline.targets import library
 from rocm_pipeline.terminal import err, out, print_json, say
@@ -142,13 +142,12 @@ def plan(
     home: HomeOption = None,
 ) -> None:
     """Show the plan for a target without running it."""
-    from rocm_pipeline.planning.rules import make_plan
     from rocm_pipeline.resources.sources import HomeSources
 
     sources = HomeSources(home_of(home))
-    found = sources.target(target)
-    snapshot = sources.snapshot(found)
-    made = make_plan(found, snapshot.commit, tuple(snapshot.files))
+    made = sources.plan_without_claude(sources.target(target))
+    if has_key():
+        err.print("note: a run asks Claude for its plan; this is the one by rules")
     if as_json:
         print_json(made.model_dump_json(indent=2))
         return

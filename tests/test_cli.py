@@ -306,6 +306,7 @@ def test_a_plan_is_shown_without_running_it(home: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     roles = {task["agent_id"].rsplit("_", 1)[0] for task in json.loads(shown.stdout)["tasks"]}
     assert roles == {"kernel_dev", "pytorch_dev", "profiler", "docs_writer", "tester"}
+    assert json.loads(shown.stdout)["planner"] == "rules (no key)"
     assert not (home / "records.sqlite").exists()
 
 

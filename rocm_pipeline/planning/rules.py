@@ -44,6 +44,11 @@ def make_plan(target: Target, commit: str, files: Sequence[str]) -> Plan:
     )
 
 
+def because(plan: Plan, reason: str) -> Plan:
+    """Return a plan by rules that says why Claude made none, which is part of its id."""
+    return plan.model_copy(update={"planner": f"{PLANNER} ({reason})"})
+
+
 def _test_task(target: Target, files: tuple[str, ...]) -> Task:
     return Task(
         id="edge_cases",

@@ -1,11 +1,15 @@
 """Targets and the configured repository of a home."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rocm_pipeline.home import Home
+from rocm_pipeline.planning.claude.call import Reason
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan
-from rocm_pipeline.planning.returned import open_follow_up
+from rocm_pipeline.planning.returned import continued, open_follow_up
+from rocm_pipeline.planning.rules import because, make_plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.publishing import repository
 from rocm_pipeline.publishing.example import ensure_example
@@ -34,12 +38,29 @@ class HomeSources:
     def history(self, snapshot: RepoSnapshot) -> tuple[Commit, ...]:
         return repository.history(configured_repository(self._home), snapshot)
 
+    def plan_without_claude(self, target: Target) -> Plan:
+        """Return the plan that a run with no key for Claude goes by; nothing is kept of it."""
+        snapshot = self.snapshot(target)
+        plan = because(
+            make_plan(target, snapshot.commit, tuple(snapshot.files)), Reason.NO_KEY.value
+        )
+        if not self._home.records.exists():
+            return plan
+        with self._records() as records:
+            asked = open_follow_up(records, target, snapshot.commit)
+            return asked or continued(records, plan, target)
+
     def sent_back(self, target: Target, snapshot: RepoSnapshot) -> Plan | None:
         if not self._home.path.exists():
             return None
+        with self._records() as records:
+            return open_follow_up(records, target, snapshot.commit)
+
+    @contextmanager
+    def _records(self) -> Generator[Records, None, None]:
         records = Records.open(self._home.records_url, str(self._home.store))
         try:
-            return open_follow_up(records, target, snapshot.commit)
+            yield records
         finally:
             records.close()
 

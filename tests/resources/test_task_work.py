@@ -16,6 +16,7 @@ from rocm_pipeline.planning.claude.call import Reason, UnansweredError
 from rocm_pipeline.planning.plan import Role, Work
 from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
+from rocm_pipeline.resources.sources import HomeSources
 from rocm_pipeline.resources.task_work import HomeTaskWork, open_work
 from tests.fakes.pipeline import FakeIntegration, FakeSources, FakeWorkshop
 from tests.planning.claude.desk import GOOD, call, desk, with_budget
@@ -73,6 +74,14 @@ def test_kernels_are_judged_with_the_cases_of_the_tester_and_reviewed(home: Home
         assert evidence.id in review.evidence_ids
         with pytest.raises(UserError, match="needs the result of the integration task"):
             coordinator.review(plan)
+
+
+def test_the_plan_that_is_shown_is_the_one_that_is_gone_by(home: Home) -> None:
+    sources = HomeSources(home)
+    shown = sources.plan_without_claude(sources.target("vae_decoder_block"))
+    with open_work(home) as work, AIDevCoordinator(work) as coordinator:
+        assert coordinator.plan("vae_decoder_block").id == shown.id
+    assert sources.plan_without_claude(sources.target("vae_decoder_block")) == shown
 
 
 def test_a_review_without_a_kernel_says_what_is_missing(home: Home) -> None:

@@ -37,7 +37,7 @@ from rocm_pipeline.planning.claude.shared import (
 )
 from rocm_pipeline.planning.history import Commit
 from rocm_pipeline.planning.plan import Plan
-from rocm_pipeline.planning.rules import PLANNER, make_plan
+from rocm_pipeline.planning.rules import because, make_plan
 from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.quoting.blocks import Block
 from rocm_pipeline.quoting.untrusted import untrusted
@@ -232,7 +232,7 @@ class ClaudePlanner:
     ) -> Planned:
         snapshot = draft.request.snapshot
         plan = self._fallback(draft.request.target, snapshot.commit, tuple(snapshot.files))
-        plan = plan.model_copy(update={"planner": f"{PLANNER} ({why.reason.value})"})
+        plan = because(plan, why.reason.value)
         return Planned(plan, How.RULES, why.reason, why.detail, problems, attempts, draft.context)
 
     def _ask(self, call: Call[Form], may_wait: bool = False) -> Answer[Form] | UnansweredError:
