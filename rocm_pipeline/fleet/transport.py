@@ -35,7 +35,7 @@ T = TypeVar("T")
 Client = ollama.AsyncClient
 Question = Callable[[Client], Awaitable[T]]
 """What is asked of a server over the official client."""
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
 MAX_ANSWER_CHARACTERS = 4_000_000
 """A server that sends more is broken: no token limit of ours allows it."""
 LOOK_EVERY = 2_000
