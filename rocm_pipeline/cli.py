@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -127,6 +128,8 @@ def ui(
     _require_free(port)
     prepare_instance(place).dispose()
     os.environ[HOME_VARIABLE] = str(place.path)
+    # Of a setting that is wrong Dagster would show a stack trace, and serve a page without assets.
+    import_module("rocm_pipeline.definitions")
     say(f"Dagster UI on http://127.0.0.1:{port} (Ctrl-C ends it)")
     dagster = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "-m", "rocm_pipeline.definitions", "-h", "127.0.0.1", "-p", str(port)]

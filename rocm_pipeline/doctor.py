@@ -22,6 +22,7 @@ from rocm_pipeline.publishing import repository
 from rocm_pipeline.redaction import environment
 
 ENOUGH_DISK = 2 << 30
+_DEVICE_ENABLES = "`rocm-pipeline device`: kernels run and timed; the pipeline only estimates times"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def examine(home: Home) -> list[Check]:
         _toolchain,
         _torch,
         _amd_gpu,
+        _nvidia_gpu,
         _hosts,
         _key,
         _secrets,
@@ -157,7 +159,7 @@ def _torch(_: Home) -> Check:
     enables = "verifies the PyTorch operators (opcheck, gradcheck, torch.compile)"
     if find_spec("torch") is None:
         add = (
-            ".venv/bin/pip install torch --index-url of the CPU build (see README); "
+            "Run: .venv/bin/pip install torch (README says how to get the smaller CPU build); "
             "without it that check is NOT_RUN"
         )
         return Check("PyTorch", False, "not installed", enables, add)
@@ -171,8 +173,15 @@ def _torch(_: Home) -> Check:
 def _amd_gpu(_: Home) -> Check:
     found = Path("/dev/kfd").exists()
     detail = _gpu_name() if found else "no /dev/kfd"
-    enables = "`rocm-pipeline device`: kernels run and timed; the pipeline only estimates times"
-    return Check("AMD GPU", found, detail, enables, "")
+    add = "Install the amdgpu driver, and join the groups render and video"
+    return Check("AMD GPU", found, detail, _DEVICE_ENABLES, add)
+
+
+def _nvidia_gpu(_: Home) -> Check:
+    found = Path("/dev/nvidiactl").exists()
+    detail = "found (/dev/nvidiactl)" if found else "no /dev/nvidiactl"
+    add = "Install NVIDIA's driver, and CUDA's nvcc or NVRTC"
+    return Check("NVIDIA GPU", found, detail, _DEVICE_ENABLES, add)
 
 
 def _gpu_name() -> str:

@@ -313,9 +313,24 @@ def test_a_plan_is_shown_without_running_it(home: Path) -> None:
 def test_the_doctor_says_what_is_there_and_what_is_not(call: Call, home: Path) -> None:
     done = call("doctor", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in ("sandbox", "toolchain", "PyTorch", "AMD GPU", "Ollama", "ANTHROPIC_API_KEY"):
+    words = ("sandbox", "toolchain", "PyTorch", "AMD GPU", "NVIDIA GPU", "Ollama")
+    for word in (*words, "ANTHROPIC_API_KEY"):
         assert word in done.stdout
     assert "The pipeline can run" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ROCM_PIPELINE_NIGHTLY", "x y"),
+        ("ROCM_PIPELINE_ROUNDS", "abc"),
+        ("OLLAMA_HOST", "ftp://x"),
+    ],
+)
+def test_the_ui_refuses_a_setting_that_its_assets_cannot_be_loaded_with(
+    call: Call, home: Path, name: str, value: str
+) -> None:
+    assert name in refused(call("ui", "--port", "3997", home=home, **{name: value}))
 
 
 def test_the_key_s_value_is_never_printed(call: Call, home: Path) -> None:

@@ -10,7 +10,7 @@ from rocm_pipeline.lab.harness_version import harness_sha256
 from rocm_pipeline.planning.claude.settings import has_key, read_settings
 from rocm_pipeline.versions import package_sha256
 
-_STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
+STAGE_PACKAGES: dict[str, tuple[str, ...]] = {
     "plan": ("lab", "planning", "quoting"),
     "test_suite": ("agents", "lab", "quoting"),
     "kernel_candidates": ("agents", "lab", "planning", "quoting"),
@@ -40,7 +40,7 @@ def code_version(stage: str) -> str:
     agents who would answer: the configured hosts and their models, or the embedded agent; for one
     that asks Claude its settings, where there is a key. Reads files, never the network.
     """
-    parts = [_code_of(package) for package in _STAGE_PACKAGES[stage]]
+    parts = [_code_of(package) for package in STAGE_PACKAGES[stage]]
     if stage in _ASKING:
         config = find_config(Home.from_environment().path)
         parts += [config.model_dump_json() if config else model_digest(), str(rounds())]
