@@ -290,7 +290,7 @@ def test_targets_are_listed_shown_and_made(call: Call, home: Path) -> None:
 
 
 def test_what_looks_like_markup_is_shown_as_it_stands(call: Call, tmp_path: Path) -> None:
-    home = tmp_path / "[bold]home[/red]"
+    home = tmp_path / ":smile: home"
     made = call("targets", "new", "mine", home=home)
     assert made.returncode == 0, made.stderr
     assert f"Made {home}/targets/mine" in made.stdout

@@ -11,6 +11,7 @@ _PATTERNS = (
     "lab/**/*",
     "targets/*.py",
     "errors.py",
+    "interruption.py",
     "user_files.py",
     "redaction/cutting.py",
     "strict_yaml.py",

@@ -160,10 +160,9 @@ def test_a_hostile_result_of_a_run_is_judged_without_error(
             require_one_clear_line(finding.message)
         if run.status is Status.PASSED:
             assert name != "findings.txt" or not content.strip()
-            assert len(content) == len(profiled.files[name]) or name in (
-                "findings.txt",
-                "result.json",
-            )
+            # outputs may be told in few bytes, when most are said to be as they were
+            assert name != "profile.bin" or len(content) == len(profiled.files[name])
+            assert run.outputs["y"].shape == profiled.memory.buffers["y"].shape
             assert all(np.isfinite(profile.scale) for profile in run.profiles)
 
     fuzz()
