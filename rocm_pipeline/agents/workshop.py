@@ -147,7 +147,7 @@ class Workshop:
             self._questions,
             may_wait=may_wait,
         )
-        returned.save(self.records, planned.plan)
+        returned.save(self.records, planned.plan, planned.attempt_id)
         return replace(planned, plan=returned.continued(self.records, planned.plan, target))
 
     def _with_archive(self, request: PlanRequest) -> PlanRequest:
@@ -277,7 +277,8 @@ class Workshop:
         author = kernel.exchange.task_id if kernel.exchange else ""
         changed = amended(plan, review, author)
         if changed.id != plan.id:
-            returned.save(self.records, changed)
+            before = self.records.plan(plan.id)
+            returned.save(self.records, changed, before.attempt_id if before else None)
         return changed
 
     def _about(

@@ -16,14 +16,15 @@ from rocm_pipeline.records.schema import EvidenceRow, PlanRow, ReviewRow
 from rocm_pipeline.targets.spec import Target
 
 
-def save(records: Records, plan: Plan) -> None:
-    """Keep a plan and its tasks."""
+def save(records: Records, plan: Plan, attempt_id: str | None = None) -> None:
+    """Keep a plan, its tasks, and the call of a model whose answer it is."""
     records.save_plan(
         plan.id,
         target=plan.target,
         commit=plan.commit,
         planner=plan.planner,
         document=plan.model_dump_json(),
+        attempt_id=attempt_id,
     )
     for task in plan.tasks:
         records.save_task(

@@ -1,6 +1,8 @@
 """From anything back to its beginning.
 
 pull request <- review, evidence <- candidate <- reply <- attempt <- task <- plan <- commit
+
+The attempts are all that it took: those of reviews and of a plan that a model made too.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -300,8 +302,15 @@ class _Walk:
             self._plan(plan)
 
     def _plan(self, row: PlanRow) -> None:
-        facts = {"target": row.target, "planner": row.planner, "commit": row.commit}
+        facts = {
+            "target": row.target,
+            "planner": row.planner,
+            "commit": row.commit,
+            "attempt": row.attempt_id or "",
+        }
         self._add("plan", row.plan_id, facts)
+        if row.attempt_id and (attempt := self._attempt_row(row.attempt_id)):
+            self._attempt(attempt)
         self._add("commit", row.commit, {})
 
     def _answered_by(self, attempt: AttemptRow) -> None:
@@ -312,6 +321,9 @@ class _Walk:
         reviews = select(ReviewRow).where(ReviewRow.attempt_id == attempt.attempt_id)
         for review in self._session.scalars(reviews):
             self._candidate_id(review.candidate_id)
+        plans = select(PlanRow).where(PlanRow.attempt_id == attempt.attempt_id)
+        for plan in self._session.scalars(plans.order_by(PlanRow.created_at)):
+            self._plan(plan)
 
     def _made_of(self, reply: ReplyRow) -> None:
         query = select(OriginRow).where(OriginRow.reply_id == reply.reply_id)

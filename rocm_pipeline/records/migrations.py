@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, select, text, update
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
-from rocm_pipeline.records.schema import AttemptRow, SchemaVersion
+from rocm_pipeline.records.schema import AttemptRow, Base, PlanRow, SchemaVersion
 
 _ADDED_IN_2 = {
     AttemptRow.shared_with: "'[]'",
@@ -26,36 +26,42 @@ _ADDED_IN_2 = {
 }
 """Columns and what they hold in the rows that are there, as SQL; None: nothing."""
 _ADDED_IN_3 = {AttemptRow.hedge_of: None}
+_ADDED_IN_4 = {PlanRow.attempt_id: None}
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a database of an earlier version to version 3, in the transaction of `connection`.
+    """Bring a database of an earlier version to version 4, in the transaction of `connection`.
 
-    The tables that version 3 adds are made afterwards, as in a fresh database.
+    The tables that a version adds are made afterwards, as in a fresh database.
     """
     version = connection.scalar(select(SchemaVersion.version))
     if version == 1:
-        _complete_attempts(connection, _ADDED_IN_2)
+        _complete(connection, AttemptRow, _ADDED_IN_2)
     if version in (1, 2):
-        _complete_attempts(connection, _ADDED_IN_3)
-        connection.execute(update(SchemaVersion).values(version=3))
+        _complete(connection, AttemptRow, _ADDED_IN_3)
+    if version in (1, 2, 3):
+        _complete(connection, PlanRow, _ADDED_IN_4)
+        connection.execute(update(SchemaVersion).values(version=4))
 
 
-def _complete_attempts(
-    connection: Connection, added: Mapping[InstrumentedAttribute[Any], str | None]
+def _complete(
+    connection: Connection,
+    kind: type[Base],
+    added: Mapping[InstrumentedAttribute[Any], str | None],
 ) -> None:
-    columns = AttemptRow.__table__.columns
+    table = kind.__tablename__
+    columns = kind.__table__.columns
     for attribute, value in added.items():
-        _add_column(connection, attribute.key, columns[attribute.key].type, value)
-    known = {index["name"] for index in inspect(connection).get_indexes("attempts")}
-    for index in AttemptRow.__table__.indexes:  # type: ignore[attr-defined]
+        _add_column(connection, table, attribute.key, columns[attribute.key].type, value)
+    known = {index["name"] for index in inspect(connection).get_indexes(table)}
+    for index in kind.__table__.indexes:  # type: ignore[attr-defined]
         if index.name not in known:
             index.create(connection)
 
 
 def _add_column(
-    connection: Connection, name: str, kind: TypeEngine[Any], value: str | None
+    connection: Connection, table: str, name: str, kind: TypeEngine[Any], value: str | None
 ) -> None:
     default = "" if value is None else f" DEFAULT {value} NOT NULL"
     written = kind.compile(connection.dialect)
-    connection.execute(text(f"ALTER TABLE attempts ADD COLUMN {name} {written}{default}"))
+    connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {name} {written}{default}"))

@@ -82,7 +82,14 @@ class Records:
         self.database.close()
 
     def save_plan(
-        self, plan_id: str, *, target: str, commit: str, planner: str, document: str
+        self,
+        plan_id: str,
+        *,
+        target: str,
+        commit: str,
+        planner: str,
+        document: str,
+        attempt_id: str | None = None,
     ) -> None:
         """`document` is the plan as JSON, as it is for the other kinds of record below."""
         digest = self.store.put_text(document)
@@ -93,6 +100,7 @@ class Records:
                 commit=commit,
                 planner=planner,
                 json_sha256=digest,
+                attempt_id=attempt_id,
             ),
             ArtefactRow(sha256=digest, kind="plan", owner_id=plan_id),
         )

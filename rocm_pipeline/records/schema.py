@@ -11,9 +11,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_co
 
 from rocm_pipeline.records.outcome import Outcome
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """2: what Claude's calls cost and how they ended, in more detail. 3: what the processes of a fleet
-share (`fleet_tables.py`). See `migrations.py`."""
+share (`fleet_tables.py`). 4: which call made a plan. See `migrations.py`."""
 
 
 class _JsonTuple(TypeDecorator[tuple[Any, ...]]):
@@ -56,6 +56,9 @@ class PlanRow(Base):
     commit: Mapped[str] = mapped_column("commit_sha", index=True)
     planner: Mapped[str]
     json_sha256: Mapped[str]
+    attempt_id: Mapped[str | None] = mapped_column(default=None)
+    """The call whose answer it is; None when no model was asked, as for the rule-based planner. A
+    plan that a review changed keeps that of the plan before it."""
     created_at: Mapped[float] = mapped_column(default_factory=time.time)
 
 

@@ -85,6 +85,21 @@ class Story:
             state="local",
         )
 
+    def plan_call(self) -> str:
+        return self.records.journal.intent(
+            Intent(
+                provider="anthropic",
+                model="a-claude",
+                model_digest="",
+                system="s",
+                prompt="plan row_softmax",
+                host="https://api",
+                target="row_softmax",
+                purpose="plan",
+                role="planner",
+            )
+        )
+
     def call(self, task_id: str, role: str, text: str) -> str:
         attempt_id = self.records.journal.intent(
             Intent(
@@ -156,6 +171,25 @@ def test_a_task_is_named_alone_or_with_its_plan(story: Story) -> None:
 def test_a_plan_and_its_commit_lead_to_each_other(story: Story, what: str) -> None:
     links = lineage(story.records, what)
     assert [(link.kind, link.id) for link in links] == [("plan", "plan-1"), ("commit", COMMIT)]
+
+
+def test_a_plan_of_a_model_and_the_call_that_made_it_lead_to_each_other(story: Story) -> None:
+    attempt_id = story.plan_call()
+    for plan_id in ("plan-2", "plan-3"):  # one call may plan several targets
+        story.records.save_plan(
+            plan_id,
+            target="row_softmax",
+            commit=COMMIT,
+            planner="a-claude",
+            document=f'"{plan_id}"',
+            attempt_id=attempt_id,
+        )
+    attempt, plan, _ = lineage(story.records, "plan-2")
+    assert (attempt.kind, attempt.id, plan.facts["attempt"]) == ("attempt", attempt_id, attempt_id)
+    assert attempt.facts["model"] == "a-claude"
+    assert "plan row_softmax" in story.records.store.get_text(attempt.facts["prompt"])
+    found = [link.id for link in lineage(story.records, attempt_id)]
+    assert found == [attempt_id, "plan-2", "plan-3", COMMIT]
 
 
 def test_one_kernel_of_two_agents_has_two_origins(story: Story) -> None:

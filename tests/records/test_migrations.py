@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from rocm_pipeline.records.journal import Received
+from rocm_pipeline.records.lineage import lineage
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 
@@ -29,10 +30,13 @@ def opened(path: Path) -> Records:
 
 
 def columns(path: Path) -> dict[str, tuple[str, bool]]:
+    found: dict[str, tuple[str, bool]] = {}
     with sqlite3.connect(path) as connection:
-        found = connection.execute("PRAGMA table_info(attempts)").fetchall()
+        for table in ("attempts", "plans"):
+            rows = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            found |= {f"{table}.{name}": (kind, bool(must)) for _, name, kind, must, *_ in rows}
     connection.close()
-    return {name: (kind, bool(required)) for _, name, kind, required, *_ in found}
+    return found
 
 
 def tables(path: Path) -> set[str]:
@@ -80,6 +84,7 @@ def test_records_of_version_2_get_what_the_fleet_shares(old: Path, tmp_path: Pat
     opened(old).close()
     with sqlite3.connect(old) as connection:  # what version 2 did not have
         connection.execute("ALTER TABLE attempts DROP COLUMN hedge_of")
+        connection.execute("ALTER TABLE plans DROP COLUMN attempt_id")
         for table in tables(old):
             if table.startswith("fleet_"):
                 connection.execute(f"DROP TABLE {table}")
@@ -93,6 +98,17 @@ def test_records_of_version_2_get_what_the_fleet_shares(old: Path, tmp_path: Pat
     opened(fresh).close()
     assert columns(old) == columns(fresh)
     assert tables(old) == tables(fresh)
+
+
+def test_plans_of_version_3_are_kept_without_a_call(old: Path) -> None:
+    opened(old).close()
+    with sqlite3.connect(old) as connection:  # what version 3 did not have
+        connection.execute("ALTER TABLE plans DROP COLUMN attempt_id")
+        connection.execute("UPDATE schema_version SET version = 3")
+    connection.close()
+    records = opened(old)
+    plan, commit = lineage(records, "plan-1")
+    assert (plan.facts["planner"], plan.facts["attempt"], commit.id) == ("rules", "", "c0ffee")
 
 
 def test_several_processes_may_bring_the_same_records_up_to_date(old: Path) -> None:

@@ -92,6 +92,11 @@ class Planned:
     """What Claude was shown of the target, and what was left out."""
 
     @property
+    def attempt_id(self) -> str | None:
+        """Return the attempt whose answer is the plan; None where Claude did not make it."""
+        return self.attempts[-1] if self.how in (How.CLAUDE, How.REPAIRED) else None
+
+    @property
     def words(self) -> str:
         """Return how the plan came about, on one line."""
         if self.how is not How.RULES:

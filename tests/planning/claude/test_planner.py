@@ -88,7 +88,7 @@ def test_a_valid_answer_becomes_the_plan_and_is_asked_for_once() -> None:
     plan = planned.plan
     assert (planned.how, planned.reason, planned.problems) == (How.CLAUDE, None, ())
     assert (plan.target, plan.commit, plan.planner) == ("row_softmax", COMMIT, MODEL)
-    assert planned.attempts == ("a-1",)
+    assert (planned.attempts, planned.attempt_id) == (("a-1",), "a-1")
     assert [task.agent_id for task in plan.tasks_of(Work.KERNEL)] == [
         "kernel_dev_1",
         "kernel_dev_2",
@@ -187,6 +187,7 @@ def test_without_an_answer_to_the_repair_rules_make_the_plan_too(reason: Reason)
     planned, claude = plan_with(without(TESTS), reason)
     assert len(claude.calls) == 2
     assert (planned.how, planned.reason) == (How.RULES, reason)
+    assert (planned.attempts, planned.attempt_id) == (("a-1", "a-2"), None)
     assert planned.problems == ("no testing task",)
 
 
