@@ -48,8 +48,9 @@ def load_folder(folder: Path) -> Target:
     baseline = data.get("baseline")
     if isinstance(baseline, dict) and isinstance(baseline.get("source"), str):
         baseline["source"] = _read_beside(folder, baseline["source"], path, "baseline.source")
-    if isinstance(data.get("reference"), str):
-        data["reference"] = _read_beside(folder, data["reference"], path, "reference")
+    reference = data.get("reference")
+    if isinstance(reference, str):
+        data["reference"] = _read_beside(folder, reference, path, "reference")
     try:
         target = Target.model_validate(data)
     except ValidationError as error:
@@ -67,6 +68,7 @@ def load_folder(folder: Path) -> Target:
             where=str(path),
             fix="Give both the same name; it is the partition key.",
         )
+    target.read_from(str(folder / str(reference)))
     return target
 
 

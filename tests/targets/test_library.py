@@ -1,6 +1,7 @@
 """Targets on disk: the built-in ones, new ones, and files that must be mended."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(folder: Path, text: st
         ("def reference(i, s, c): return {'y': i['x'][:1]}", "of shape"),
         ("def reference(i, s, c): return {'y': i['x'] * float('nan')}", "not finite"),
         ("def reference(i, s, c): raise KeyError('k')", "fails on"),
-        ("raise SystemExit(7)", "reference of mine: does not load .SystemExit: 7"),
+        ("raise SystemExit(7)", "does not load .SystemExit: 7"),
         ("def reference(i, s, c): raise SystemExit(7)", "fails on .* .SystemExit: 7"),
         ("def reference(i, s, c): pass", "returns a NoneType, not a dict"),
         ("def reference(i, s, c): return {'y': i['x'].astype(str)}", "not of numbers"),
@@ -126,8 +127,15 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(folder: Path, text: st
 def test_a_broken_reference_is_refused(folder: Path, source: str, words: str) -> None:
     (folder / "reference.py").write_text(source)
     target = library.load_folder(folder)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=words) as raised:
         run_controls(target, Reference(target), seed=1)
+    assert raised.value.where == str(folder / "reference.py")
+
+
+def test_where_a_target_was_read_from_is_no_part_of_it(folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / "mine"
+    shutil.copytree(folder, moved)
+    assert library.load_folder(moved).sha256 == library.load_folder(folder).sha256
 
 
 def test_a_folder_without_its_file_is_to_be_mended_not_made(folder: Path) -> None:
