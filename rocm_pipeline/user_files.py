@@ -42,16 +42,29 @@ def read_model(model: type[_Model], path: Path) -> _Model:
     try:
         return model.model_validate(_json(text))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        fix = f"Mend `{field}` in that file." if field else "Mend the file."
-        what = f"{field}: {message}" if field else message
-        raise UserError(what, where=str(path), fix=fix) from error
+        raise invalid(error, path) from error
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"is no plain JSON: {error}", where=str(path), fix="Mend the file."
         ) from error
+
+
+def invalid(error: ValidationError, path: Path) -> UserError:
+    """Return what a user is told of a file that is read but holds no such thing."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    message = _IN_A_FILE.get(first["type"], first["msg"].removeprefix("Value error, "))
+    fix = f"Mend `{field}` in that file." if field else "Mend it in that file."
+    return UserError(f"{field}: {message}" if field else message, where=str(path), fix=fix)
+
+
+_IN_A_FILE = {
+    "tuple_type": "Input should be a list",
+    "list_type": "Input should be a list",
+    "dict_type": "Input should be a mapping of names to values",
+    "model_type": "Input should be a mapping of names to values",
+}
+"""Words for what Python calls otherwise than whoever writes JSON or YAML, by pydantic's type."""
 
 
 def _json(text: str) -> Any:

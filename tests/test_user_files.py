@@ -73,7 +73,7 @@ def test_json_is_read_as_a_model(tmp_path: Path) -> None:
         pytest.param("[" * 100_000, "is no plain JSON: maximum recursion", id="deep"),
         pytest.param("9" * 5000, "is no plain JSON: Exceeds the limit", id="long"),
         ('{"rows": "x"}', "rows: Input should be a valid integer"),
-        ("[1]", "Input should be a valid dictionary"),
+        ("[1]", "Input should be a mapping"),
     ],
 )
 def test_json_that_holds_no_such_model_is_refused_in_one_line(

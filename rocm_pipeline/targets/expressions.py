@@ -85,8 +85,8 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
     match node:
         case ast.Constant(value=bool()):
             raise ExpressionError(f"'{text}' holds a truth value; {_LANGUAGE}")
-        case ast.Constant(value=int()):
-            return
+        case ast.Constant(value=int() as value):
+            _bounded(value, text)
         case ast.Name():
             return
         case ast.UnaryOp(op=ast.USub(), operand=operand):

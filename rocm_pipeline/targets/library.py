@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.strict_yaml import StrictYamlError, read_mapping
 from rocm_pipeline.targets.spec import NAME_PATTERN, Target
-from rocm_pipeline.user_files import read_text
+from rocm_pipeline.user_files import invalid, read_text
 
 TARGET_FILE = "target.yaml"
 
@@ -54,14 +54,7 @@ def load_folder(folder: Path) -> Target:
     try:
         target = Target.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise UserError(
-            f"{field}: {message}" if field else message,
-            where=str(path),
-            fix=f"Mend `{field}` in that file." if field else "Mend that field in the file.",
-        ) from error
+        raise invalid(error, path) from error
     if target.name != folder.name:
         raise UserError(
             f"name: is '{target.name}', but the folder is '{folder.name}'",

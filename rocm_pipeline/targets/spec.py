@@ -5,8 +5,9 @@ from math import prod
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rocm_pipeline.targets.dtypes import DType
-from rocm_pipeline.targets.expressions import Expression, evaluate, symbols_of
-from rocm_pipeline.targets.launch_plan import LaunchPlan, Name, bind
+from rocm_pipeline.targets.expressions import Expression, ExpressionError, evaluate, symbols_of
+from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError, Name, bind
+from rocm_pipeline.targets.numbers import Integer, Number
 from rocm_pipeline.targets.subject import (
     ARCHITECTURES,
     NAME_PATTERN,
@@ -52,11 +53,11 @@ class Work(_Frozen):
 class Gradcheck(_Frozen):
     """A small case for `torch.autograd.gradcheck` in float32, with its step and bounds."""
 
-    symbols: dict[str, int]
-    scalars: dict[str, float] = Field(default_factory=dict)
-    eps: float = 1e-2
-    absolute: float = 1e-2
-    relative: float = 1e-2
+    symbols: dict[str, Integer]
+    scalars: dict[str, Number] = Field(default_factory=dict)
+    eps: Number = 1e-2
+    absolute: Number = 1e-2
+    relative: Number = 1e-2
 
 
 class PyTorch(_Frozen):
@@ -110,12 +111,12 @@ class Target(Subject):
         for field in ("public_cases", "timing_cases"):
             for index, case in enumerate(getattr(self, field)):
                 self.check_case(case, f"{field}[{index}]")
+                self._check_values(case, f"{field}[{index}]")
         if self.pytorch.gradcheck is not None:
             self.check_case(self._gradcheck_case(self.pytorch.gradcheck), "pytorch.gradcheck")
         self._check_tolerance()
         self._check_variants()
-        for case in self.kernel_variants():
-            bind(self.baseline.launch_plan, case.symbols, case.dtypes, wave=64)
+        self._check_baseline()
         return self
 
     def work_of(self, case: Case) -> tuple[int, int]:
@@ -144,6 +145,24 @@ class Target(Subject):
         for field in ("bytes", "operations"):
             text = getattr(self.work, field)
             _require(symbols_of(text), known | sizes, f"work.{field} '{text}'")
+
+    def _check_values(self, case: Case, where: str) -> None:
+        """Have shapes and work computed, since a division by zero shows in no expression alone."""
+        try:
+            self.tensors_for(case)
+        except ExpressionError as error:
+            raise ValueError(f"tensors, in {where}: {error}") from error
+        try:
+            self.work_of(case)
+        except ExpressionError as error:
+            raise ValueError(f"work, in {where}: {error}") from error
+
+    def _check_baseline(self) -> None:
+        try:
+            for case in self.kernel_variants():
+                bind(self.baseline.launch_plan, case.symbols, case.dtypes, wave=64)
+        except LaunchPlanError as error:
+            raise ValueError(f"baseline.launch_plan: {error}") from error
 
     def _check_types(self) -> None:
         """PyTorch's operator, its examples and its gradients are made of these types alone."""

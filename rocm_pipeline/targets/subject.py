@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from rocm_pipeline.targets.dtypes import Array, DType
 from rocm_pipeline.targets.expressions import Expression, evaluate
 from rocm_pipeline.targets.launch_plan import WAVE, BoundPlan, LaunchPlan, Name, bind, kernel_names
+from rocm_pipeline.targets.numbers import Int32, Integer, Number
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,47}$"
 ARCHITECTURES = ("gfx90a", "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1201")
@@ -38,9 +39,9 @@ class Role(str, Enum):
 class Symbol(_Frozen):
     """The values an integer symbol may take: a range, or a short list of choices."""
 
-    min: int = 1
-    max: int | None = None
-    choices: tuple[int, ...] | None = None
+    min: Int32 = 1
+    max: Int32 | None = None
+    choices: tuple[Int32, ...] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "Symbol":
@@ -76,7 +77,7 @@ class Scalar(_Frozen):
     """A parameter passed by value; `values` are those that may be drawn."""
 
     dtype: Literal["float32", "float64", "int32", "int64", "uint32"] = "float32"
-    values: tuple[float, ...] = Field(min_length=1)
+    values: tuple[Number, ...] = Field(min_length=1)
 
 
 class Case(_Frozen):
@@ -85,10 +86,10 @@ class Case(_Frozen):
     `scale` multiplies every drawn floating-point input.
     """
 
-    symbols: dict[str, int]
+    symbols: dict[str, Integer]
     dtypes: dict[str, DType]
-    scalars: dict[str, float] = Field(default_factory=dict)
-    scale: float = 1.0
+    scalars: dict[str, Number] = Field(default_factory=dict)
+    scale: Number = 1.0
 
     @property
     def name(self) -> str:
@@ -109,12 +110,12 @@ class Calibration(_Frozen):
 
     how: str
     """Which implementations were measured."""
-    draws: int = Field(default=0, ge=0)
+    draws: Integer = Field(default=0, ge=0)
     """Cases, each with values of its own."""
-    worst_ratio: float | None = Field(default=None, ge=0)
+    worst_ratio: Number | None = Field(default=None, ge=0)
     """Their largest error over the tolerance, where that was largest."""
-    suggested_absolute: float | None = Field(default=None, ge=0)
-    suggested_relative: float | None = Field(default=None, ge=0)
+    suggested_absolute: Number | None = Field(default=None, ge=0)
+    suggested_relative: Number | None = Field(default=None, ge=0)
     harness: str = ""
     """Hash of the harness that measured it."""
 
@@ -139,8 +140,8 @@ class Tolerance(_Frozen):
     taken from, and what its own error was.
     """
 
-    absolute: float = Field(ge=0)
-    relative: float = Field(ge=0)
+    absolute: Number = Field(ge=0)
+    relative: Number = Field(ge=0)
     calibration: Calibration
 
 
@@ -175,9 +176,9 @@ class Subject(_Frozen):
     public_cases: tuple[Case, ...] = Field(min_length=1)
     timing_cases: tuple[Case, ...] = ()
     tolerance: dict[DType, Tolerance] = Field(default_factory=dict)
-    scales: Annotated[tuple[float, ...], AfterValidator(_unit)] = (1.0,)
+    scales: Annotated[tuple[Number, ...], AfterValidator(_unit)] = (1.0,)
     """Factors on the inputs that held-out cases may use; the reference must stay finite."""
-    emulation_operations: int = Field(default=4_000_000, gt=0)
+    emulation_operations: Integer = Field(default=4_000_000, gt=0)
     """Held-out cases stay below this many operations, so that the CPU emulator ends in time."""
     reference: str
     """Source of a Python file with `reference(inputs, symbols, scalars) -> outputs`, in float64."""

@@ -51,6 +51,7 @@ def test_an_expression_has_the_value_of_its_arithmetic(text: str, value: int) ->
         "min(*[1])",
         "max(a=1)",
         "x := 3",
+        f"{2**63}",
         "(" * 300 + "1" + ")" * 300,
         "1+" * 300 + "1",
     ],

@@ -89,6 +89,47 @@ def test_an_unknown_target_is_refused_with_the_known_ones(tmp_path: Path) -> Non
         ({"symbols": {"n": {"min": 5, "max": 1}}}, "max 1 is below min 5"),
         ({"reference": "../../etc/passwd"}, "is not a file beside it"),
         ({"reference": "absent.py"}, "cannot be read"),
+        ({"watch": "kernels"}, "watch: Input should be a list. Mend `watch`"),
+        ({"symbols": ["n"]}, "symbols: Input should be a mapping of names"),
+        ({"symbols": {"n": {"min": True, "max": 9}}}, "symbols.n.min: true is a truth value"),
+        ({"symbols": {"n": {"max": 2**31}}}, "symbols.n.max: Input should be less than 2147483648"),
+        (
+            {"public_cases": [{"symbols": {"n": True}, "dtypes": {"io": "float32"}}]},
+            "public_cases.0.symbols.n: true is a truth value",
+        ),
+        (
+            {"tolerance": {"float32": {"absolute": False, "relative": 0, "calibration": "-"}}},
+            "tolerance.float32.absolute: false is a truth value",
+        ),
+        ({"work": {"bytes": "n", "operations": f"{10**30} * n"}}, "work.operations: .* 63 bits"),
+        ({"work": {"bytes": "n // 0", "operations": "n"}}, r"work, in public_cases\[0\]: .* zero"),
+        (
+            {"work": {"bytes": "n", "operations": "n * n * n"}},
+            r"work, in timing_cases\[0\]: 'n \* n \* n' needs more than 63 bits",
+        ),
+        (
+            {"tensors": {"y": {"role": "output", "dtype": "io", "shape": ["n % 0"]}}},
+            r"tensors, in public_cases\[0\]: 'n % 0' divides by zero",
+        ),
+        (
+            {
+                "baseline": {
+                    "source": "baseline.hip",
+                    "why_slow": "-",
+                    "launch_plan": {
+                        "launches": [
+                            {
+                                "kernel": "k",
+                                "grid": ["n // 0", 1, 1],
+                                "block": [1, 1, 1],
+                                "args": [],
+                            }
+                        ]
+                    },
+                }
+            },
+            r"baseline.launch_plan: launch 0 \(k\): 'n // 0' divides by zero. Mend it in that file",
+        ),
     ],
 )
 def test_bad_input_names_the_file_the_field_and_the_reason(
