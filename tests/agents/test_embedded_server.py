@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import httpx
 import ollama
@@ -157,9 +158,24 @@ def test_json_is_the_reply_as_json(client: ollama.Client, messages: list[ollama.
         assert Reply.model_validate_json(answer.message.content or "").files == as_text.files
 
 
-def test_a_schema_it_cannot_fill_is_refused(client: ollama.Client) -> None:
-    schema = {"type": "object", "properties": {"verdict": {}}, "required": ["verdict"]}
-    with pytest.raises(ollama.ResponseError, match="no field verdict") as error:
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"verdict": {}}, "required": ["verdict"]},
+        {"type": "object", "properties": {"explanation": {"type": "integer"}}},
+        {
+            "type": "object",
+            "properties": {"explanation": {"type": "string"}},
+            "required": ["explanation"],
+            "additionalProperties": False,
+        },
+        {**Reply.model_json_schema(), "maxProperties": 1},
+        {"required": 5},
+        {"required": [["a"]]},
+    ],
+)
+def test_a_schema_it_cannot_fill_is_refused(client: ollama.Client, schema: dict[str, Any]) -> None:
+    with pytest.raises(ollama.ResponseError, match="fills no schema but its own") as error:
         client.generate(MODEL, "x", format=schema)
     assert error.value.status_code == 400
 
@@ -241,6 +257,25 @@ def test_a_bad_request_gets_its_status_and_a_reason(
 ) -> None:
     answer = httpx.post(f"{server.url}{path}", content=body)
     assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        '"options": {"seed": 1e400}',
+        '"options": {"num_ctx": 1e400}',
+        '"keep_alive": 1e30',
+        '"keep_alive": -1e400',
+        '"keep_alive": NaN',
+        f'"keep_alive": 1{"0" * 400}',
+        '"keep_alive": "99999999h"',
+    ],
+)
+def test_a_number_out_of_range_is_a_bad_request(server: EmbeddedServer, field: str) -> None:
+    body = f'{{"model": "{MODEL}", "prompt": "x", {field}}}'
+    answer = httpx.post(f"{server.url}/api/generate", content=body)
+    assert answer.status_code == 400
     assert answer.json()["error"]
 
 

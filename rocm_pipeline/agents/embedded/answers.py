@@ -15,6 +15,7 @@ from rocm_pipeline.agents.embedded.model import (
     code_size,
     model_digest,
 )
+from rocm_pipeline.agents.reply import Reply
 
 VERSION = "0.12.10"
 """The level of Ollama's protocol that is spoken here."""
@@ -42,8 +43,16 @@ def seconds(keep_alive: object) -> float:
     if keep_alive is None:
         return DEFAULT_KEEP_ALIVE
     if isinstance(keep_alive, (int, float)) and not isinstance(keep_alive, bool):
-        return float(keep_alive)
-    text = str(keep_alive)
+        total = keep_alive
+    else:
+        total = _parsed(str(keep_alive))
+    # said so that it refuses NaN as well, and whole numbers that are too large for a float
+    if not abs(total) <= _FOREVER.total_seconds():
+        raise BadRequestError(400, f"time: duration {str(keep_alive)[:50]} is out of range")
+    return float(total)
+
+
+def _parsed(text: str) -> float:
     parts = _DURATION.findall(text)
     if not parts or text.lstrip("-") != "".join(number + unit for number, unit in parts):
         raise BadRequestError(400, f'time: invalid duration "{text}"')
@@ -114,18 +123,23 @@ class Clock:
         self.read = time.perf_counter_ns()
 
 
-def check_format(wanted: object, fields: frozenset[str]) -> bool:
-    """Return whether JSON is asked for; refuses a schema that wants what a Reply has not."""
+def check_format(wanted: object) -> bool:
+    """Return whether JSON is asked for; refuses every schema but that of a Reply.
+
+    A model can be held to any schema; what is written here has one form.
+    """
     if wanted in (None, ""):
         return False
     if wanted == "json":
         return True
     if not isinstance(wanted, dict):
         raise BadRequestError(400, f"invalid format: {json.dumps(wanted)[:100]}")
-    required = set(wanted.get("required", ()))
-    if not required <= fields:
-        missing = ", ".join(sorted(required - fields))
-        raise BadRequestError(400, f"the template agent's JSON has no field {missing}")
+    if wanted != Reply.model_json_schema():
+        raise BadRequestError(
+            400,
+            'invalid format: the template agent fills no schema but its own; ask for "json", '
+            f"which gives the fields {', '.join(Reply.model_fields)}",
+        )
     return True
 
 

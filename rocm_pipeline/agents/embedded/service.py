@@ -21,9 +21,7 @@ from rocm_pipeline.agents.embedded.brain import answer
 from rocm_pipeline.agents.embedded.generation import Generation, count_tokens
 from rocm_pipeline.agents.embedded.model import CONTEXT_LENGTH, is_served
 from rocm_pipeline.agents.embedded.writing import as_markdown
-from rocm_pipeline.agents.reply import Reply
 
-_REPLY_FIELDS = frozenset(Reply.model_fields)
 _Wrap = Callable[[str], dict[str, Any]]
 
 
@@ -54,7 +52,7 @@ class _Options:
                 num_ctx=min(int(options.get("num_ctx") or CONTEXT_LENGTH), CONTEXT_LENGTH),
                 stop=(stop,) if isinstance(stop, str) else tuple(map(str, stop)),
             )
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise BadRequestError(400, f"invalid options: {error}") from error
 
 
@@ -125,7 +123,7 @@ class Service:
             raise BadRequestError(400, f'"{name}" does not support thinking')
         if request.get("tools"):
             raise BadRequestError(400, f'"{name}" does not support tools')
-        as_json = check_format(request.get("format"), _REPLY_FIELDS)
+        as_json = check_format(request.get("format"))
         options = _Options.read(request.get("options"))
         keep_alive = seconds(request.get("keep_alive"))
         if not read:
