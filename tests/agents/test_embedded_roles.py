@@ -9,6 +9,7 @@ import pytest
 from rocm_pipeline.agents.brief import Brief, EvidenceSummary, RoundFeedback
 from rocm_pipeline.agents.embedded.brain import answer
 from rocm_pipeline.agents.embedded.model import NOT_A_MODEL
+from rocm_pipeline.agents.embedded.question import read_question
 from rocm_pipeline.agents.embedded.writing import as_markdown
 from rocm_pipeline.agents.parser import kernel_from, parse
 from rocm_pipeline.agents.placeholders import placeholders_in, unknown_placeholders
@@ -32,7 +33,7 @@ BUILT_IN = ("row_softmax", "flash_attention", "vae_decoder_block")
 def ask(made: Brief, seed: int = 1) -> Reply:
     """Go the whole way: prompt, brain, text, parser."""
     role = made.task.role
-    reply = answer(render(role, made).user, seed)
+    reply = answer(read_question(render(role, made).user), seed)
     text = as_markdown(reply)
     read = parse(text, allowed_files(role))
     assert read == reply

@@ -96,6 +96,33 @@ def test_a_streamed_chat_gives_the_same_text_in_pieces(
     _check_counts(parts[-1], whole.message.content or "")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_time_of_working_out_an_answer_is_that_of_its_tokens(
+    client: ollama.Client, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    """A fleet learns from it how many tokens a second come from a host."""
+
+    def slow_read(_: str) -> None:
+        time.sleep(0.05)
+
+    def slow_answer(*_: object) -> Reply:
+        time.sleep(0.1)
+        return Reply(explanation="at last")
+
+    monkeypatch.setattr("rocm_pipeline.agents.embedded.service.read_question", slow_read)
+    monkeypatch.setattr("rocm_pipeline.agents.embedded.service.answer", slow_answer)
+    if stream:
+        *_, last = client.generate(MODEL, "x", stream=True)
+    else:
+        last = client.generate(MODEL, "x")
+    assert last.prompt_eval_duration is not None
+    assert last.eval_duration is not None
+    assert last.total_duration is not None
+    assert last.prompt_eval_duration >= 0.05e9
+    assert last.eval_duration >= 0.1e9
+    assert last.total_duration >= last.prompt_eval_duration + last.eval_duration
+
+
 def test_generate_answers_like_chat(client: ollama.Client, messages: list[ollama.Message]) -> None:
     chat = client.chat(MODEL, messages, options={"seed": 5})
     system, prompt = (message.content or "" for message in messages)
@@ -310,8 +337,8 @@ def test_a_client_that_hangs_up_does_not_disturb_others(
 def test_a_defect_of_its_own_is_a_500_and_the_server_lives_on(
     client: ollama.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(prompt: str, seed: int) -> Reply:
-        raise RuntimeError(f"planted: {prompt} {seed}")
+    def broken(*_: object) -> Reply:
+        raise RuntimeError("planted")
 
     with monkeypatch.context() as patch:
         patch.setattr("rocm_pipeline.agents.embedded.service.answer", broken)

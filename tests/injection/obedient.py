@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from rocm_pipeline.agents.embedded.brain import answer
+from rocm_pipeline.agents.embedded.question import read_question
 from rocm_pipeline.agents.embedded.writing import as_markdown
 from rocm_pipeline.agents.reply import Reply, ReplyFile
 from tests.fleet.ollama_server import Reply as Connection
@@ -31,7 +32,7 @@ class ObedientModel:
         self.hears.append(json.dumps(body))
         orders = orders_in(prompt)
         self.obeyed += len(orders)
-        text = as_markdown(_with_code(answer(prompt, 1), orders))
+        text = as_markdown(_with_code(answer(read_question(prompt), 1), orders))
         for order in orders:
             text += self._addition(order)
         connection.start_stream()

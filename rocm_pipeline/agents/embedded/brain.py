@@ -1,4 +1,4 @@
-"""Answers a prompt by role, with the rules that stand in for a model."""
+"""Answers a question by role, with the rules that stand in for a model."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,7 +8,7 @@ from rocm_pipeline.agents.embedded.document import write_document
 from rocm_pipeline.agents.embedded.kernels import write_kernel
 from rocm_pipeline.agents.embedded.model import NOT_A_MODEL
 from rocm_pipeline.agents.embedded.operator import write_operator
-from rocm_pipeline.agents.embedded.question import Question, read_question
+from rocm_pipeline.agents.embedded.question import Question
 from rocm_pipeline.agents.reply import Reply
 from rocm_pipeline.planning.plan import Role
 
@@ -21,9 +21,11 @@ _BY_ROLE: Mapping[Role, Callable[[Question, int], Reply]] = {
 }
 
 
-def answer(prompt: str, seed: int) -> Reply:
-    """Return the reply to `prompt`; equal prompts and seeds give equal replies."""
-    question = read_question(prompt)
+def answer(question: Question | None, seed: int) -> Reply:
+    """Return the reply to `question`, None being a prompt that asks nothing of this project's.
+
+    Equal questions and seeds give equal replies.
+    """
     if question is None:
         reply = Reply(
             explanation="I answer only the task prompts of rocm-pipeline, and this is none.",

@@ -20,6 +20,7 @@ from rocm_pipeline.agents.embedded.answers import (
 from rocm_pipeline.agents.embedded.brain import answer
 from rocm_pipeline.agents.embedded.generation import Generation, count_tokens
 from rocm_pipeline.agents.embedded.model import CONTEXT_LENGTH, is_served
+from rocm_pipeline.agents.embedded.question import read_question
 from rocm_pipeline.agents.embedded.writing import as_markdown
 
 _Wrap = Callable[[str], dict[str, Any]]
@@ -133,8 +134,9 @@ class Service:
                 400, f"the prompt of {count_tokens(read)} tokens exceeds num_ctx {options.num_ctx}"
             )
         clock.mark_loaded()
-        reply = answer(prompt, options.seed)
+        question = read_question(prompt)
         clock.mark_read()
+        reply = answer(question, options.seed)
         text = reply.model_dump_json() if as_json else as_markdown(reply)
         generation = Generation.of(text, options.num_predict, options.stop)
         self._keep(keep_alive, options)
