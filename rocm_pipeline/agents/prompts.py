@@ -81,6 +81,7 @@ def render(role: Role, brief: Brief) -> Prompt:
             target=plain(brief.target.name),
             round=len(brief.feedback) + 1,
             max_tokens=brief.task.max_tokens,
+            has_files=bool(brief.files),
             is_returned=bool(subject_of(brief.task)),
             has_feedback=bool(brief.feedback),
             has_best=brief.best is not None,

@@ -19,14 +19,16 @@ def shorten(
     """Return a brief whose prompt has at most `room` characters, and what it lacks, in words.
 
     Left out one after the other: repository files, longest first (equal ones by path), since the
-    reference and the baseline say what to compute; then the rounds before the latest, oldest
-    first. Task, target, baseline, best kernel, latest round and hint stay, even if that is too long
-    for the window: the server then refuses the prompt, and nothing was cut in silence.
+    reference and the baseline say what to compute; then what the agent itself wrote before; then
+    the rounds before the latest, oldest first. Task, target, baseline, best kernel, latest round
+    and hint stay, even if that is too long for the window: the server then refuses the prompt, and
+    nothing was cut in silence.
     """
     left_out: list[str] = []
     while length_of(brief) > room:
         if brief.files:
-            path = min(brief.files, key=lambda name: (-len(brief.files[name]), name))
+            theirs = brief.files.keys() & set(brief.task.context.files)
+            path = min(theirs or brief.files, key=lambda name: (-len(brief.files[name]), name))
             files = {name: text for name, text in brief.files.items() if name != path}
             brief = brief.model_copy(update={"files": files})
             left_out.append(f"file {path}")

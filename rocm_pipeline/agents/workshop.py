@@ -153,9 +153,12 @@ class Workshop:
     def _with_archive(self, request: PlanRequest) -> PlanRequest:
         return replace(request, archive=summarise(self.records, request.target))
 
-    def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
+    def propose_cases(
+        self, target: Target, plan: Plan, task: Task, snapshot: RepoSnapshot
+    ) -> TestSuite:
         """Ask a tester for cases; only those within the target's domain are kept."""
-        answer = self._desk.ask(Brief(target=target, task=task), plan_id=plan.id)
+        brief = Brief(target=target, task=task, files=_named(task, snapshot))
+        answer = self._desk.ask(brief, plan_id=plan.id)
         text = answer.reply.file(CASES_FILE) if answer.reply else None
         if text is None:
             return TestSuite(
@@ -189,7 +192,7 @@ class Workshop:
             target=target,
             plan_id=plan.id,
             task=task,
-            files={p: snapshot.files[p] for p in task.context.files if p in snapshot.files},
+            files=_named(task, snapshot),
             suite=suite,
             baseline=baseline,
             rounds=self._rounds,
@@ -211,13 +214,14 @@ class Workshop:
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         rejected: Sequence[Rejected] = (),
     ) -> Operator:
         """Ask for the PyTorch operator module around the chosen kernel.
 
         `rejected` holds the modules of earlier rounds, oldest first, which are to be mended.
         """
-        answer = self._about(target, plan, task, kernel, OPERATOR_FILE, rejected)
+        answer = self._about(target, plan, task, kernel, snapshot, OPERATOR_FILE, rejected)
         text, refused = _file(answer, OPERATOR_FILE)
         return Operator(
             target=target.name,
@@ -227,9 +231,16 @@ class Workshop:
             refused=refused,
         )
 
-    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
+    def analyse(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
+    ) -> Analysis:
         """Ask for an analysis of the chosen kernel's evidence."""
-        answer = self._about(target, plan, task, kernel, ANALYSIS_FILE)
+        answer = self._about(target, plan, task, kernel, snapshot, ANALYSIS_FILE)
         text, refused = _file(answer, ANALYSIS_FILE)
         return Analysis(target=target.name, text=text, exchange=answer.exchange, refused=refused)
 
@@ -239,10 +250,11 @@ class Workshop:
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft:
         """Ask for documentation; it comes with placeholders, not figures."""
-        answer = self._about(target, plan, task, kernel, DOCUMENTATION_FILE, rejected)
+        answer = self._about(target, plan, task, kernel, snapshot, DOCUMENTATION_FILE, rejected)
         text, refused = _file(answer, DOCUMENTATION_FILE)
         return DocumentDraft(text=text, exchange=answer.exchange, refused=refused)
 
@@ -287,11 +299,14 @@ class Workshop:
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         file: str,
         rejected: Sequence[Rejected] = (),
     ) -> Answer:
         last = rejected[-1].text if rejected else ""
-        files = {f"{file} of the last round": last} if last else {}
+        files = _named(task, snapshot)
+        if last:
+            files[f"{file} of the last round"] = last
         if reviewed := reviewed_file(self.records, plan, task, file):
             files[f"{file} that was reviewed"] = reviewed
         brief = Brief(
@@ -332,6 +347,11 @@ def _followed_up(plan: Plan) -> Planned:
         attempts=(),
         context=ChosenContext(blocks=(), files=(), left_out=(), tokens=0),
     )
+
+
+def _named(task: Task, snapshot: RepoSnapshot) -> dict[str, str]:
+    """Return the repository files that a task names, as far as they were taken."""
+    return {path: snapshot.files[path] for path in task.context.files if path in snapshot.files}
 
 
 def _file(answer: Answer, path: str) -> tuple[str, str]:

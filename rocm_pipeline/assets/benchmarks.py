@@ -11,6 +11,7 @@ from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import benchmark_table, speedup_text
 from rocm_pipeline.lab.benchmark import Benchmark, compare
 from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.resources.instance import GPU_POOL
 from rocm_pipeline.resources.protocols import Workshop
 from rocm_pipeline.targets.spec import Target
@@ -36,12 +37,13 @@ def benchmark(
     workshop: dg.ResourceParam[Workshop],
     target: Target,
     plan: Plan,
+    repo_snapshot: RepoSnapshot,
     kernel: ChosenKernel,
     kernel_candidates: CandidateSet,
 ) -> Results[Benchmark]:
     """Kernel and baseline by one estimator, per architecture and case, with an analysis."""
     (task,) = plan.tasks_for(TaskType.PERFORMANCE_ANALYSIS)
-    analysis = workshop.analyse(target, plan, task, kernel)
+    analysis = workshop.analyse(target, plan, task, kernel, repo_snapshot)
     if analysis.exchange:
         said = f"refused: {analysis.refused}" if analysis.refused else "analysis taken"
         yield replied(target.name, analysis.exchange, said)

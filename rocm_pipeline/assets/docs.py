@@ -10,6 +10,7 @@ from rocm_pipeline.assets.provenance import replied
 from rocm_pipeline.assets.stage import OWNERS, Results, gate, result
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.reporting.tables import examples_table
 from rocm_pipeline.resources.operators import verification_version
 from rocm_pipeline.resources.protocols import Integration, Workshop
@@ -50,13 +51,16 @@ def documentation(
     integration: dg.ResourceParam[Integration],
     target: Target,
     plan: Plan,
+    repo_snapshot: RepoSnapshot,
     kernel: ChosenKernel,
     torch_op: TorchOp,
 ) -> Results[Document]:
     """What the kernel does, how to use it and how far it was checked."""
     (task,) = plan.tasks_for(TaskType.DOCUMENTATION)
     found: DocumentRound | None = None
-    for found in document_rounds(workshop, integration, target, plan, task, kernel, torch_op):
+    for found in document_rounds(
+        workshop, integration, target, plan, task, kernel, repo_snapshot, torch_op
+    ):
         if found.exchange:
             yield replied(target.name, found.exchange, found.problem or "no problem found")
     assert found is not None

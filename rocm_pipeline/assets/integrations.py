@@ -11,6 +11,7 @@ from rocm_pipeline.assets.stage import FIRST, OWNERS, Results, gate, result
 from rocm_pipeline.assets.tables import operator_table, source
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.planning.plan import Plan, TaskType
+from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.resources.operators import verification_version
 from rocm_pipeline.resources.protocols import Integration, Workshop
 from rocm_pipeline.resources.rounds import operator_rounds
@@ -39,12 +40,13 @@ def torch_op(
     integration: dg.ResourceParam[Integration],
     target: Target,
     plan: Plan,
+    repo_snapshot: RepoSnapshot,
     kernel: ChosenKernel,
 ) -> Results[TorchOp]:
     """The kernel as `torch.ops.rocm_pipeline.<target>`: a package with its own tests."""
     (task,) = plan.tasks_for(TaskType.PYTORCH_INTEGRATION)
     made: TorchOp | None = None
-    for made in operator_rounds(workshop, integration, target, plan, task, kernel):
+    for made in operator_rounds(workshop, integration, target, plan, task, kernel, repo_snapshot):
         if made.operator.exchange:
             yield replied(target.name, made.operator.exchange, _verdict(made))
     assert made is not None

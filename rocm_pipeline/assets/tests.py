@@ -11,6 +11,7 @@ from rocm_pipeline.assets.partitions import targets
 from rocm_pipeline.assets.provenance import replied
 from rocm_pipeline.assets.stage import OWNERS, GraphResults, graph_result
 from rocm_pipeline.planning.plan import Plan, Task, TaskType
+from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.resources.protocols import Workshop
 from rocm_pipeline.targets.spec import Target
 
@@ -24,10 +25,14 @@ def test_tasks(plan: Plan) -> Iterator[dg.DynamicOutput[Task]]:
 
 @dg.op(out=dg.Out(TestSuite))
 def propose_cases(
-    workshop: dg.ResourceParam[Workshop], task: Task, target: Target, plan: Plan
+    workshop: dg.ResourceParam[Workshop],
+    task: Task,
+    target: Target,
+    plan: Plan,
+    snapshot: RepoSnapshot,
 ) -> GraphResults[TestSuite]:
     """Ask one agent for cases; those outside the target's domain are refused with a reason."""
-    suite = workshop.propose_cases(target, plan, task)
+    suite = workshop.propose_cases(target, plan, task, snapshot)
     for exchange in suite.exchanges:
         said = f"{len(suite.cases)} cases taken, {len(suite.refused)} refused"
         yield replied(target.name, exchange, said)
@@ -61,10 +66,10 @@ def join_suites(suites: list[TestSuite], target: Target) -> GraphResults[TestSui
     kinds={"ollama"},
     code_version=code_version("test_suite"),
 )
-def test_suite(plan: Plan, target: Target) -> TestSuite:
+def test_suite(plan: Plan, repo_snapshot: RepoSnapshot, target: Target) -> TestSuite:
     """Cases on which a kernel is likely to be wrong, beside the target's own and the held-out."""
 
     def propose(task: dg.DynamicOutput[Task]) -> Any:
-        return propose_cases(task, target, plan)
+        return propose_cases(task, target, plan, repo_snapshot)
 
     return join_suites(test_tasks(plan).map(propose).collect(), target)

@@ -96,7 +96,9 @@ class Workshop(Protocol):
         may_wait: bool = False,
     ) -> Planned: ...
 
-    def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite: ...
+    def propose_cases(
+        self, target: Target, plan: Plan, task: Task, snapshot: RepoSnapshot
+    ) -> TestSuite: ...
 
     def judge_baseline(self, target: Target, suite: TestSuite) -> tuple[Candidate, Evidence]: ...
 
@@ -124,10 +126,18 @@ class Workshop(Protocol):
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         rejected: Sequence[Rejected] = (),
     ) -> Operator: ...
 
-    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis: ...
+    def analyse(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
+    ) -> Analysis: ...
 
     def write_document(
         self,
@@ -135,6 +145,7 @@ class Workshop(Protocol):
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft: ...
 

@@ -7,6 +7,7 @@ from rocm_pipeline.agents.outcome import ChosenKernel, Document, Exchange, Rejec
 from rocm_pipeline.integration.outcome import TorchOp
 from rocm_pipeline.integration.usage import usage
 from rocm_pipeline.planning.plan import Plan, Task
+from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.reporting.document import render_document
 from rocm_pipeline.resources.protocols import Integration, Workshop
 from rocm_pipeline.targets.spec import Target
@@ -28,11 +29,12 @@ def operator_rounds(
     plan: Plan,
     task: Task,
     kernel: ChosenKernel,
+    snapshot: RepoSnapshot,
 ) -> Iterator[TorchOp]:
     """Yield the operator of each round; the last is the one that counts."""
     rejected: list[Rejected] = []
     while True:
-        operator = workshop.write_operator(target, plan, task, kernel, rejected)
+        operator = workshop.write_operator(target, plan, task, kernel, snapshot, rejected)
         made = integration.build(target, kernel, operator)
         yield made
         if _is_last(rejected, operator.source, _problem(made), workshop.rounds):
@@ -46,13 +48,14 @@ def document_rounds(
     plan: Plan,
     task: Task,
     kernel: ChosenKernel,
+    snapshot: RepoSnapshot,
     made: TorchOp,
 ) -> Iterator[DocumentRound]:
     """Yield the document of each round, its examples run; the last is the one that counts."""
     rejected: list[Rejected] = []
     example = usage(target, made.package)
     while True:
-        draft = workshop.write_document(target, plan, task, kernel, rejected)
+        draft = workshop.write_document(target, plan, task, kernel, snapshot, rejected)
         rendered = render_document(draft.text, target, kernel, example, draft.exchange)
         examples = integration.run_examples(target, kernel, made, rendered.markdown)
         document = rendered.model_copy(update={"examples": examples})

@@ -67,7 +67,7 @@ class HomeTaskWork:
         target, snapshot = self._of(plan)
         work = task.task_type.work
         if work is Work.TESTING:
-            return self._workshop.propose_cases(target, plan, task)
+            return self._workshop.propose_cases(target, plan, task, snapshot)
         if work is Work.KERNEL:
             suite = _suite(target, results)
             return self._workshop.develop(
@@ -75,11 +75,12 @@ class HomeTaskWork:
             )
         kernel = self._chosen(target, plan, results)
         if work is Work.INTEGRATION:
-            return _last(operator_rounds(*self._parts, target, plan, task, kernel))
+            return _last(operator_rounds(*self._parts, target, plan, task, kernel, snapshot))
         if work is Work.PROFILING:
-            return self._workshop.analyse(target, plan, task, kernel)
+            return self._workshop.analyse(target, plan, task, kernel, snapshot)
         made = _only(results, TorchOp)
-        return _last(document_rounds(*self._parts, target, plan, task, kernel, made)).document
+        rounds = document_rounds(*self._parts, target, plan, task, kernel, snapshot, made)
+        return _last(rounds).document
 
     def review(self, plan: Plan, kind: ReviewKind, results: Mapping[str, object]) -> Review:
         target, _ = self._of(plan)

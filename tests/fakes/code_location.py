@@ -9,6 +9,7 @@ from rocm_pipeline.automation import jobs
 from rocm_pipeline.definitions import assemble
 from rocm_pipeline.home import Home
 from rocm_pipeline.planning.plan import Plan, Task
+from rocm_pipeline.planning.snapshot import RepoSnapshot
 from rocm_pipeline.resources.production import production_resources
 from rocm_pipeline.targets.spec import Target
 from tests.fakes.pipeline import FakePipeline, FakeWorkshop
@@ -24,11 +25,18 @@ class HoldingWorkshop(FakeWorkshop):
 
     hold: Path = Path(HOLD)
 
-    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
+    def analyse(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
+    ) -> Analysis:
         end = time.monotonic() + HOLD_SECONDS
         while self.hold.exists() and time.monotonic() < end:
             time.sleep(0.1)
-        return super().analyse(target, plan, task, kernel)
+        return super().analyse(target, plan, task, kernel, snapshot)
 
 
 _home = Home.from_environment()

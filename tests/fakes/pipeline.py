@@ -124,7 +124,9 @@ class FakeWorkshop:
         self._ask(f"plan {target.name}", run_id)
         return ClaudePlanner(NoClaude()).plan(target, snapshot, history)
 
-    def propose_cases(self, target: Target, plan: Plan, task: Task) -> TestSuite:
+    def propose_cases(
+        self, target: Target, plan: Plan, task: Task, snapshot: RepoSnapshot
+    ) -> TestSuite:
         self.calls["propose_cases"] += 1
         case = target.public_cases[0].model_copy(update={"scale": self.case_name_scale})
         return TestSuite(target=target.name, cases=(case,), exchanges=(an_exchange(task),))
@@ -171,6 +173,7 @@ class FakeWorkshop:
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         rejected: Sequence[Rejected] = (),
     ) -> Operator:
         self.calls["write_operator"] += 1
@@ -178,7 +181,14 @@ class FakeWorkshop:
         source = f"import torch  # round {len(rejected) + 1}\n"
         return Operator(target=target.name, source=source, exchange=an_exchange(task))
 
-    def analyse(self, target: Target, plan: Plan, task: Task, kernel: ChosenKernel) -> Analysis:
+    def analyse(
+        self,
+        target: Target,
+        plan: Plan,
+        task: Task,
+        kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
+    ) -> Analysis:
         self.calls["analyse"] += 1
         return Analysis(target=target.name, text=self.analysis, exchange=an_exchange(task))
 
@@ -188,6 +198,7 @@ class FakeWorkshop:
         plan: Plan,
         task: Task,
         kernel: ChosenKernel,
+        snapshot: RepoSnapshot,
         rejected: Sequence[Rejected] = (),
     ) -> DocumentDraft:
         self.calls["write_document"] += 1
