@@ -142,4 +142,4 @@ class Reference:
         return self._target.reference_place
 
     def _broken(self, what: str) -> UserError:
-        return UserError(what, where=self._where, fix="Mend that reference.")
+        return UserError(what, where=self._where, fix="Mend the file `reference` in target.yaml.")

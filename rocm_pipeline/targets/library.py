@@ -48,9 +48,8 @@ def load_folder(folder: Path) -> Target:
     baseline = data.get("baseline")
     if isinstance(baseline, dict) and isinstance(baseline.get("source"), str):
         baseline["source"] = _read_beside(folder, baseline["source"], path, "baseline.source")
-    reference = data.get("reference")
-    if isinstance(reference, str):
-        data["reference"] = _read_beside(folder, reference, path, "reference")
+    if isinstance(data.get("reference"), str):
+        data["reference"] = _read_program(folder, data["reference"], path, "reference")
     try:
         target = Target.model_validate(data)
     except ValidationError as error:
@@ -61,7 +60,6 @@ def load_folder(folder: Path) -> Target:
             where=str(path),
             fix="Give both the same name; it is the partition key.",
         )
-    target.read_from(str(folder / str(reference)))
     return target
 
 
@@ -123,3 +121,15 @@ def _read_beside(folder: Path, name: str, path: Path, field: str) -> str:
             f"{field}: '{name}' is not a file beside it", where=str(path), fix="Give a plain name."
         )
     return read_text(beside, fix=f"Put it there, or name another file as `{field}` in {path.name}.")
+
+
+def _read_program(folder: Path, name: str, path: Path, field: str) -> str:
+    """Read a file of Python beside the target; one that does not parse is told with its path."""
+    text = _read_beside(folder, name, path, field)
+    try:
+        compile(text, name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"is no Python program ({error})", where=str(folder / name), fix="Mend that file."
+        ) from error
+    return text

@@ -8,7 +8,7 @@ from enum import Enum
 from itertools import product
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rocm_pipeline.targets.dtypes import Array, DType
 from rocm_pipeline.targets.expressions import Expression, evaluate
@@ -183,11 +183,6 @@ class Subject(_Frozen):
     reference: str
     """Source of a Python file with `reference(inputs, symbols, scalars) -> outputs`, in float64."""
     architectures: tuple[str, ...] = Field(default=ARCHITECTURES, min_length=1)
-    _reference_path: str = PrivateAttr(default="")
-
-    def read_from(self, reference: str) -> None:
-        """Note the path of the reference, for who must mend it; no part of its content."""
-        self._reference_path = reference
 
     @property
     def sha256(self) -> str:
@@ -205,7 +200,7 @@ class Subject(_Frozen):
     @property
     def reference_place(self) -> str:
         """Where its author finds the reference."""
-        return self._reference_path or f"reference of {self.name}"
+        return f"reference of {self.name}"
 
     @property
     def waves(self) -> tuple[Wave, ...]:

@@ -1,7 +1,6 @@
 """Targets on disk: the built-in ones, new ones, and files that must be mended."""
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +152,7 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(folder: Path, text: st
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("def reference(:", "does not load"),
+        ("import no_such_module", "reference of mine: does not load"),
         ("x = 1", "defines no function"),
         ("def reference(i, s, c): return {}", "returns no 'y'"),
         ("def reference(i, s, c): return {'y': i['x'][:1]}", "of shape"),
@@ -168,15 +167,16 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(folder: Path, text: st
 def test_a_broken_reference_is_refused(folder: Path, source: str, words: str) -> None:
     (folder / "reference.py").write_text(source)
     target = library.load_folder(folder)
-    with pytest.raises(UserError, match=words) as raised:
+    with pytest.raises(UserError, match=words):
         run_controls(target, Reference(target), seed=1)
+
+
+@pytest.mark.parametrize("source", ["def reference(:", "x = 1\n  y = 2", "x = '\0'"])
+def test_a_reference_that_is_no_python_is_told_with_its_path(folder: Path, source: str) -> None:
+    (folder / "reference.py").write_text(source)
+    with pytest.raises(UserError, match="is no Python program") as raised:
+        library.load_folder(folder)
     assert raised.value.where == str(folder / "reference.py")
-
-
-def test_where_a_target_was_read_from_is_no_part_of_it(folder: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "elsewhere" / "mine"
-    shutil.copytree(folder, moved)
-    assert library.load_folder(moved).sha256 == library.load_folder(folder).sha256
 
 
 def test_a_folder_without_its_file_is_to_be_mended_not_made(folder: Path) -> None:
