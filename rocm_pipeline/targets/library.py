@@ -1,5 +1,6 @@
 """Targets on disk: a folder with `target.yaml`, the reference and the baseline beside it."""
 
+import ast
 import os
 import re
 import tempfile
@@ -127,7 +128,7 @@ def _read_program(folder: Path, name: str, path: Path, field: str) -> str:
     """Read a file of Python beside the target; one that does not parse is told with its path."""
     text = _read_beside(folder, name, path, field)
     try:
-        compile(text, name, "exec", dont_inherit=True)
+        ast.parse(text)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise UserError(
             f"is no Python program ({error})", where=str(folder / name), fix="Mend that file."
