@@ -133,7 +133,8 @@ def test_a_megabyte_takes_milliseconds() -> None:
     text = ("for (int i = 0; i < rows; ++i) y[i] = x[i] * 2.0f;\n" * 20_000)[:1_000_000]
     KNOWING.text(text)
     best = min(_seconds(lambda: KNOWING.text(text)) for _ in range(3))
-    assert best < 0.1, f"{best * 1e3:.0f} ms of CPU"
+    # a busy machine doubles it; what searches again from each place takes minutes
+    assert best < 0.5, f"{best * 1e3:.0f} ms of CPU"
 
 
 def _seconds(work: Callable[[], object]) -> float:
