@@ -13,6 +13,7 @@ from sqlalchemy import (
     Engine,
     create_engine,
     event,
+    insert,
     inspect,
     make_url,
     select,
@@ -153,9 +154,7 @@ class Database:
             fleet_tables.TicketRow.metadata.create_all(connection)
             version = connection.scalar(select(SchemaVersion.version))
             if version is None:
-                connection.execute(
-                    SchemaVersion.__table__.insert().values(version=SCHEMA_VERSION)  # type: ignore[attr-defined]
-                )
+                connection.execute(insert(SchemaVersion).values(version=SCHEMA_VERSION))
             elif version != SCHEMA_VERSION:
                 raise UserError(
                     f"these records have schema version {version}, this program reads "

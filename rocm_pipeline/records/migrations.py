@@ -49,12 +49,12 @@ def _complete(
     kind: type[Base],
     added: Mapping[InstrumentedAttribute[Any], str | None],
 ) -> None:
-    table = kind.__tablename__
-    columns = kind.__table__.columns
+    table = Base.metadata.tables[kind.__tablename__]
     for attribute, value in added.items():
-        _add_column(connection, table, attribute.key, columns[attribute.key].type, value)
-    known = {index["name"] for index in inspect(connection).get_indexes(table)}
-    for index in kind.__table__.indexes:  # type: ignore[attr-defined]
+        column = table.columns[attribute.key]
+        _add_column(connection, table.name, column.name, column.type, value)
+    known = {index["name"] for index in inspect(connection).get_indexes(table.name)}
+    for index in table.indexes:
         if index.name not in known:
             index.create(connection)
 

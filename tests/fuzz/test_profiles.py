@@ -160,9 +160,14 @@ def test_a_hostile_result_of_a_run_is_judged_without_error(
             require_one_clear_line(finding.message)
         if run.status is Status.PASSED:
             assert name != "findings.txt" or not content.strip()
-            # outputs may be told in few bytes, when most are said to be as they were
-            assert name != "profile.bin" or len(content) == len(profiled.files[name])
-            assert run.outputs["y"].shape == profiled.memory.buffers["y"].shape
+            said_unchanged = name == "outputs.bin" and content == b"\0"
+            assert (
+                said_unchanged
+                or len(content) == len(profiled.files[name])
+                or name in ("findings.txt", "result.json")
+            )
+            # then it is what fresh outputs hold, which no reference gives
+            assert not said_unchanged or np.isnan(run.outputs["y"]).all()
             assert all(np.isfinite(profile.scale) for profile in run.profiles)
 
     fuzz()

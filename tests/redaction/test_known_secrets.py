@@ -132,9 +132,9 @@ def test_a_private_key_longer_than_the_window_goes_from_a_stream() -> None:
 def test_a_megabyte_takes_milliseconds() -> None:
     text = ("for (int i = 0; i < rows; ++i) y[i] = x[i] * 2.0f;\n" * 20_000)[:1_000_000]
     KNOWING.text(text)
-    best = min(_seconds(lambda: KNOWING.text(text)) for _ in range(3))
-    # a busy machine doubles it; what searches again from each place takes minutes
-    assert best < 0.5, f"{best * 1e3:.0f} ms of CPU"
+    # the best of many: what shares a core of the processor slows single tries down
+    best = min(_seconds(lambda: KNOWING.text(text)) for _ in range(10))
+    assert best < 0.1, f"{best * 1e3:.0f} ms of CPU"
 
 
 def _seconds(work: Callable[[], object]) -> float:
