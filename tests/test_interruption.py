@@ -72,6 +72,15 @@ main()
 """
 
 
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """A child inherits what is ignored, as all that a shell starts in the background ignores."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number, _ in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def temporary() -> Iterator[Path]:
     # not pytest's own: the path of a server's socket must be short

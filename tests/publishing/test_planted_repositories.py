@@ -38,10 +38,10 @@ def _config(repo: Path, *settings: str) -> None:
         _git(repo, "config", key, value)
 
 
-def _git(repo: Path, *arguments: str, check: bool = True) -> str:
+def _git(repo: Path, *arguments: str, check: bool = True, seconds: float = 30) -> str:
     command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
     done = subprocess.run(
-        command, cwd=repo, capture_output=True, text=True, check=check, timeout=30
+        command, cwd=repo, capture_output=True, text=True, check=check, timeout=seconds
     )
     return done.stdout
 
@@ -140,7 +140,7 @@ def test_with_the_repositorys_own_settings_it_does_run(
     ):
         # git sometimes waits for ever for a filter process that speaks no protocol: it has run then
         with suppress(subprocess.TimeoutExpired):
-            _git(repo, *command, check=False)
+            _git(repo, *command, check=False, seconds=5)
         if (tmp_path / "ran").exists():
             return
     pytest.fail("none of the commands ran the program")
