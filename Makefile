@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 TARGETS ?=
 PORT ?= 3000
 
@@ -57,16 +58,18 @@ $(BIN)/pip:
 
 $(VENV)/.installed: $(BIN)/pip pyproject.toml
 	@echo "Installing (about a minute, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(INSTALL) .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@touch $@
+# each brings what the ones before it do, so that a new machine resolves and installs once
+$(VENV)/.installed-test: $(BIN)/pip pyproject.toml
+	@echo "Installing what the tests need (about a minute, once) ..."
+	@$(INSTALL) '.[test]'
+	@touch $(VENV)/.installed $@
 
-$(VENV)/.installed-check: $(VENV)/.installed-test
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
-	@touch $@
+$(VENV)/.installed-check: $(BIN)/pip pyproject.toml
+	@$(INSTALL) '.[test,check]'
+	@touch $(VENV)/.installed $(VENV)/.installed-test $@
 
 # the state in .rocm_pipeline (answers, records, a person's targets) is no build product
 clean:
