@@ -1,8 +1,9 @@
-"""What all tests share: the long run, and figures that `make show-...` reads."""
+"""What all tests share: the long run, compiled code, and figures that `make show-...` reads."""
 
 import importlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--long"):
         # by environment, because hypothesis settings are read while modules are imported
         os.environ[LONG_VARIABLE] = "1"
+
+
+@pytest.fixture(scope="session")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache of compiled code for all processes of a run.
+
+    The emulator's runtime and the precompiled headers take seconds, and every build needs them.
+    """
+    own = tmp_path_factory.getbasetemp()
+    # what each worker of pytest-xdist has of its own lies in the folder of the run
+    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "builds"
 
 
 @pytest.fixture

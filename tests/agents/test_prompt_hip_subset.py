@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -69,9 +70,9 @@ extern "C" __global__ void __launch_bounds__(256)
 
 
 @pytest.fixture(scope="module")
-def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
+def toolchain(builds: Path) -> Toolchain:
     try:
-        return Toolchain(Sandbox.detect(), tmp_path_factory.mktemp("builds"))
+        return Toolchain(Sandbox.detect(), builds / "device")
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be compiled here: {error}")
 

@@ -50,14 +50,14 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def judged(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+def judged(sandbox: Sandbox, builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     targets = tmp_path_factory.mktemp("targets")
     folder = library.create(NAME, targets)
     text = (folder / "target.yaml").read_text(encoding="utf-8")
     text = text.replace("- {symbols: {n: 16777216}", "- {symbols: {n: 65536}")
     (folder / "target.yaml").write_text(f"{text}\narchitectures: [gfx942, gfx1100]\n")
     target = library.load_folder(folder)
-    harness = Harness(sandbox, tmp_path_factory.mktemp("cache"))
+    harness = Harness(sandbox, builds)
     own = baseline_of(target)
     baseline = harness.judge(own, target)
     candidate = own.model_copy(update={"source": own.source + "// another kernel\n"})

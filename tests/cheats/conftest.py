@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -18,12 +19,12 @@ _CPU_SECONDS = 4
 
 
 @pytest.fixture(scope="session")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
+def harness(builds: Path) -> Iterator[Harness]:
     try:
         sandbox = Sandbox.detect()
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be compiled here: {error}")
-    harness = Harness(sandbox, tmp_path_factory.mktemp("cheats"))
+    harness = Harness(sandbox, builds)
     with pytest.MonkeyPatch.context() as patch:
         run = partial(harness.emulator.run, cpu_seconds=_CPU_SECONDS)
         patch.setattr(harness.emulator, "run", run)

@@ -98,11 +98,11 @@ def profiled(
     sandbox: Sandbox,
     target: Target,
     candidate_of: MakeCandidate,
-    tmp_path_factory: pytest.TempPathFactory,
+    builds: Path,
 ) -> Profiled:
     candidate = candidate_of(SCALE_SOURCE)
     forging = ForgingSandbox(sandbox)
-    emulator = Emulator(forging, tmp_path_factory.mktemp("builds"))
+    emulator = Emulator(forging, builds / "emulator")
     case = target.public_cases[0]
     plan = target.bind(candidate.launch_plan, case, 64)
     memory = allocate(target, plan, case, draw_inputs(target, case, 1))

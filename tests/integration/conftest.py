@@ -66,9 +66,9 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def libraries_of(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> LibrariesOf:
+def libraries_of(sandbox: Sandbox, builds: Path) -> LibrariesOf:
     """Build the baseline kernels of a target for the CPU, once a session."""
-    emulator = Emulator(sandbox, tmp_path_factory.mktemp("builds"))
+    emulator = Emulator(sandbox, builds / "emulator")
 
     def libraries(target: Target) -> TorchLibrary:
         kernels = target.kernel_names(target.baseline.launch_plan)

@@ -1,4 +1,4 @@
-"""A sandbox, and one cache of compiled code for the whole suite."""
+"""A sandbox, and the cache of compiled code."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(builds: Path) -> Path:
     try:
         Sandbox.detect()
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be compiled here: {error}")
-    return tmp_path_factory.mktemp("suite")
+    return builds

@@ -1,6 +1,7 @@
 """What several tests of the lab share: a real sandbox, a real device compiler, a small target."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,8 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture(scope="session")
-def toolchain(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
-    return Toolchain(sandbox, tmp_path_factory.mktemp("device-builds"))
+def toolchain(sandbox: Sandbox, builds: Path) -> Toolchain:
+    return Toolchain(sandbox, builds / "device")
 
 
 MakeCandidate = Callable[..., Candidate]

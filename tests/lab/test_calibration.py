@@ -46,11 +46,11 @@ def test_a_built_in_tolerance_is_little_wider_than_what_was_measured_to_be_neede
 
 @pytest.mark.parametrize("name", library.builtin_names())
 def test_the_recorded_calibration_holds_against_a_new_one(
-    sandbox: Sandbox, tmp_path: Path, name: str
+    sandbox: Sandbox, builds: Path, name: str
 ) -> None:
     target = library.load(name, Path("/nonexistent"))
     draws = scaled(short=6, long=24)
-    found = calibrate(target, Harness(sandbox, tmp_path), draws, seed=11)
+    found = calibrate(target, Harness(sandbox, builds), draws, seed=11)
     assert any(measured.worst_ratio for measured in found.values())
     for dtype, measured in found.items():
         recorded = target.tolerance[dtype].calibration
@@ -63,7 +63,7 @@ def test_the_recorded_calibration_holds_against_a_new_one(
 
 
 def test_a_baseline_that_computes_in_float16_needs_a_wider_tolerance_than_recorded(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, builds: Path
 ) -> None:
     target = library.load("row_softmax", Path("/nonexistent"))
     source = target.baseline.source
@@ -71,7 +71,7 @@ def test_a_baseline_that_computes_in_float16_needs_a_wider_tolerance_than_record
     assert rounded != source
     poor = target.baseline.model_copy(update={"source": rounded})
     found = calibrate(
-        target.model_copy(update={"baseline": poor}), Harness(sandbox, tmp_path), 6, seed=2
+        target.model_copy(update={"baseline": poor}), Harness(sandbox, builds), 6, seed=2
     )
     recorded = target.tolerance[DType.FLOAT32].calibration.worst_ratio
     measured = found[DType.FLOAT32].worst_ratio

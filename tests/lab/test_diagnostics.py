@@ -1,5 +1,7 @@
 """What diagnostics are taken for: a mistake, or HIP that is not supported."""
 
+from pathlib import Path
+
 import pytest
 
 from rocm_pipeline.lab.diagnostics import Diagnosis
@@ -52,7 +54,7 @@ def test_the_reason_for_a_refused_name_stands_behind_the_text() -> None:
     ],
 )
 def test_what_the_emulator_refuses_is_unsupported_with_its_line(
-    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, statement: str, words: str
+    sandbox: Sandbox, builds: Path, statement: str, words: str
 ) -> None:
     source = f"""#include <hip/hip_runtime.h>
 extern "C" __global__ void k(float* y) {{
@@ -60,7 +62,7 @@ extern "C" __global__ void k(float* y) {{
 }}
 """
     with pytest.raises(BuildFailed) as refused:
-        Emulator(sandbox, tmp_path_factory.mktemp("cache")).build(source, ["k"], 64)
+        Emulator(sandbox, builds / "emulator").build(source, ["k"], 64)
     diagnosis = Diagnosis(refused.value.diagnostics)
     assert (diagnosis.status, diagnosis.line) == (Status.UNSUPPORTED, 3)
     assert words in diagnosis.text

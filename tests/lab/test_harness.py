@@ -1,6 +1,7 @@
 """The harness as a whole, on a small target: honest kernels pass, others fail for their reason."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,8 @@ MakeCandidate = Callable[..., Candidate]
 
 
 @pytest.fixture(scope="module")
-def harness(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return Harness(sandbox, tmp_path_factory.mktemp("cache"))
+def harness(sandbox: Sandbox, builds: Path) -> Harness:
+    return Harness(sandbox, builds)
 
 
 @pytest.fixture(scope="module")

@@ -66,13 +66,13 @@ class DeviceSide(Toolchain):
 
 
 @pytest.fixture(scope="module")
-def emulator_side(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> EmulatorSide:
-    return EmulatorSide(sandbox, BuildCache(tmp_path_factory.mktemp("emulator-side")))
+def emulator_side(sandbox: Sandbox, builds: Path) -> EmulatorSide:
+    return EmulatorSide(sandbox, BuildCache(builds / "emulator"))
 
 
 @pytest.fixture(scope="module")
-def device_side(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> DeviceSide:
-    return DeviceSide(sandbox, tmp_path_factory.mktemp("device-side"))
+def device_side(sandbox: Sandbox, builds: Path) -> DeviceSide:
+    return DeviceSide(sandbox, builds / "device")
 
 
 @pytest.fixture(scope="module")

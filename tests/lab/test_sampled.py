@@ -1,6 +1,7 @@
 """Values at the sizes that are timed: what only large sizes do wrong is found there."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,8 @@ MakeCandidate = Callable[..., Candidate]
 
 
 @pytest.fixture(scope="module")
-def harness(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Harness:
-    return Harness(sandbox, tmp_path_factory.mktemp("cache"))
+def harness(sandbox: Sandbox, builds: Path) -> Harness:
+    return Harness(sandbox, builds)
 
 
 def judge(

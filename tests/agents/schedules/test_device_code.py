@@ -1,6 +1,7 @@
 """Every schedule is real device code: sampled ones compile, the starts do so without spills."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +18,9 @@ CDNA_AND_RDNA = ("gfx90a", "gfx1100")
 
 
 @pytest.fixture(scope="session")
-def toolchain(tmp_path_factory: pytest.TempPathFactory) -> Toolchain:
+def toolchain(builds: Path) -> Toolchain:
     try:
-        return Toolchain(Sandbox.detect(), tmp_path_factory.mktemp("device-builds"))
+        return Toolchain(Sandbox.detect(), builds / "device")
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be compiled here: {error}")
 

@@ -1,6 +1,7 @@
 """Starts and several moves of each family, run on the emulator against the float64 reference."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
@@ -79,9 +80,9 @@ CASES: dict[str, list[Case]] = {
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
+def emulator(builds: Path) -> Emulator:
     try:
-        return Emulator(Sandbox.detect(), tmp_path_factory.mktemp("emulator-builds"))
+        return Emulator(Sandbox.detect(), builds / "emulator")
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be run here: {error}")
 

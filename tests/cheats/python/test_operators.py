@@ -52,11 +52,9 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture(scope="module")
-def libraries(
-    softmax: Target, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> TorchLibrary:
+def libraries(softmax: Target, sandbox: Sandbox, builds: Path) -> TorchLibrary:
     """The baseline's kernels: honest, so that whatever is wrong is the operator's doing."""
-    emulator = Emulator(sandbox, tmp_path_factory.mktemp("builds"))
+    emulator = Emulator(sandbox, builds / "emulator")
     kernels = softmax.kernel_names(softmax.baseline.launch_plan)
     return emulator.library_for_torch(softmax.baseline.source, kernels)
 

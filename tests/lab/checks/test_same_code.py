@@ -150,7 +150,7 @@ def test_code_that_is_not_known_is_never_the_same() -> None:
 )
 def test_verify_says_whether_another_file_is_another_kernel(
     tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    builds: Path,
     after: str,
     status: Status,
     words: str,
@@ -158,8 +158,7 @@ def test_verify_says_whether_another_file_is_another_kernel(
     folder = write(tmp_path / "add", VECTOR_ADD.files())
     changed = tmp_path / "changed.hip"
     changed.write_text(VECTOR_ADD.files()["kernel.hip"].replace("y[i] = a[i] + b[i]", after))
-    cache = tmp_path_factory.mktemp("cache")
-    verdict = verify(folder, cache, kernel=changed, architectures=("gfx1100",), waves=(32,))
+    verdict = verify(folder, builds, kernel=changed, architectures=("gfx1100",), waves=(32,))
     (found,) = (check for check in verdict.checks if check.name == "machine code")
     assert verdict.passed, verdict.finding
     assert (found.status, found.detail[: len(words)]) == (status, words)

@@ -62,17 +62,15 @@ MakeDevice = Callable[..., Device]
 def stub_device(
     stub_library: Callable[[Kind], Path],
     sandbox: Sandbox,
-    tmp_path_factory: pytest.TempPathFactory,
+    builds: Path,
 ) -> MakeDevice:
-    cache = tmp_path_factory.mktemp("device-cache")
-
     def device(kind: Kind, mode: str = "none") -> Device:
         library = stub_library(kind)
         place = "/opt/stub/lib"
         driver = StubDriver(
             kind, Path(place) / library.name, {place: library.parent}, {}, mode=mode
         )
-        return Device(driver, sandbox, cache)
+        return Device(driver, sandbox, builds)
 
     return device
 

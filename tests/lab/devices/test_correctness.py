@@ -1,5 +1,7 @@
 """T3 end to end: compiler, sandbox, driver's calls, files, judgement; only the device is a stub."""
 
+from pathlib import Path
+
 import pytest
 
 from rocm_pipeline.lab.candidate import Candidate
@@ -99,9 +101,9 @@ def test_the_emulator_is_a_device_whose_passes_are_t2(
     sandbox: Sandbox,
     candidate: Candidate,
     small_target: Target,
-    tmp_path_factory: pytest.TempPathFactory,
+    builds: Path,
 ) -> None:
-    device = CpuDevice(sandbox, tmp_path_factory.mktemp("cpu"))
+    device = CpuDevice(sandbox, builds)
     record = check_on_device(device, candidate, small_target, seed=7)
     assert record.status is Status.PASSED, record.findings
     assert record.tier is Tier.T2

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -61,9 +62,9 @@ def test_the_emulator_times_nothing(
     sandbox: Sandbox,
     candidate: Candidate,
     small_target: Target,
-    tmp_path_factory: pytest.TempPathFactory,
+    builds: Path,
 ) -> None:
-    device = CpuDevice(sandbox, tmp_path_factory.mktemp("cpu"))
+    device = CpuDevice(sandbox, builds)
     record = time_on_device(device, candidate, candidate, small_target)
     assert record.status is Status.NOT_RUN
     assert "say nothing" in record.reason

@@ -181,17 +181,14 @@ def test_a_build_carries_its_sources_hash_at_both_wave_sizes(bench: Bench) -> No
 
 
 @pytest.mark.parametrize("what", ["another library", "another build", "no build"])
-def test_a_swapped_cache_entry_is_built_again(
-    sandbox: Sandbox, bench: Bench, tmp_path: Path, what: str
-) -> None:
+def test_a_swapped_cache_entry_is_built_again(bench: Bench, builds: Path, what: str) -> None:
     two, three = (bench.build(body, ["k"], 64) for body in FACTORS)
     swapped = {
         "another library": replace(two, library=three.library).to_bytes(),
         "another build": three.to_bytes(),
         "no build": b"\x02\0\0\0\0\0\0\0{}",
     }
-    emulator = Emulator(sandbox, tmp_path)
-    cache = BuildCache(tmp_path)
+    emulator, cache = bench.emulator, BuildCache(builds / "emulator")
     key = emulator._compiler.key("build", HEADER + FACTORS[0], "k", "64")  # pyright: ignore[reportPrivateUsage]
     cache.put(key, swapped[what])
 
@@ -222,22 +219,22 @@ def test_a_source_cannot_give_its_library_another_hash(bench: Bench) -> None:
     assert carried_hash(bench.build(beside, ["k"], 64).library) == hash_of(HEADER + beside)
 
 
-def test_a_library_for_torch_that_was_swapped_is_built_again(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    emulator = Emulator(sandbox, tmp_path)
+def test_a_library_for_torch_that_was_swapped_is_built_again(bench: Bench, builds: Path) -> None:
+    emulator = bench.emulator
     first = emulator.library_for_torch(HEADER + FACTORS[0], ["k"])
     other = emulator.library_for_torch(HEADER + FACTORS[1], ["k"])
     key = emulator._compiler.key("torch", HEADER + FACTORS[0], "k")  # pyright: ignore[reportPrivateUsage]
-    BuildCache(tmp_path).put(key, other.kernels)
+    BuildCache(builds / "emulator").put(key, other.kernels)
 
     assert emulator.library_for_torch(HEADER + FACTORS[0], ["k"]) == first
 
 
-def test_a_runtime_that_was_swapped_is_built_again(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_runtime_that_was_swapped_is_built_again(
+    sandbox: Sandbox, bench: Bench, tmp_path: Path
+) -> None:
     emulator = Emulator(sandbox, tmp_path)
     source = HEADER + FACTORS[0]
-    first = emulator.library_for_torch(source, ["k"])
+    first = bench.emulator.library_for_torch(source, ["k"])
     key = emulator._compiler.key("runtime", "64")  # pyright: ignore[reportPrivateUsage]
     BuildCache(tmp_path).put(key, first.kernels)
 

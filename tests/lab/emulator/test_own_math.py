@@ -36,10 +36,9 @@ RANDOM = np.random.default_rng(5)
 
 
 @pytest.fixture(scope="module")
-def call(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Call:
-    folder = tmp_path_factory.mktemp("own-math")
-    compiler = CpuCompiler(sandbox, BuildCache(folder))
-    path: Path = folder / "own_math.so"
+def call(sandbox: Sandbox, builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Call:
+    compiler = CpuCompiler(sandbox, BuildCache(builds / "emulator"))
+    path: Path = tmp_path_factory.mktemp("own-math") / "own_math.so"
     ir = compiler.to_ir(SOURCE, 64, "-O1").replace("@__tsan_init", "@no_such_init")
     ir += "\ndefine weak void @no_such_init() { ret void }\n"
     path.write_bytes(compiler.to_library(_without_declaration(ir), "-O1", "00" * 32))

@@ -1,6 +1,7 @@
 """The switch for processors that we have none for: work-items go on by the C library's contexts."""
 
 import platform
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,10 +27,9 @@ REVERSED = """extern "C" __global__ void k(const float* x, float* y) {
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these contexts")
 def test_barriers_and_shuffles_through_the_c_library_give_the_same(
-    sandbox: Sandbox, bench: Bench, tmp_path_factory: pytest.TempPathFactory
+    sandbox: Sandbox, bench: Bench, builds: Path
 ) -> None:
-    folder = tmp_path_factory.mktemp("portable")
-    portable = Bench(Emulator(sandbox, folder, portable_fibers=True))
+    portable = Bench(Emulator(sandbox, builds / "emulator", portable_fibers=True))
     x = np.random.default_rng(1).standard_normal(3 * 256).astype(np.float32)
     buffers = {"x": x, "y": np.zeros_like(x)}
     start = Start("k", ("x", "y"), grid=(3, 1, 1), block=(256, 1, 1))
@@ -44,9 +44,9 @@ def test_barriers_and_shuffles_through_the_c_library_give_the_same(
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these contexts")
 def test_findings_and_stack_overflows_are_told_by_portable_fibers(
-    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+    sandbox: Sandbox, builds: Path
 ) -> None:
-    portable = Bench(Emulator(sandbox, tmp_path_factory.mktemp("portable"), portable_fibers=True))
+    portable = Bench(Emulator(sandbox, builds / "emulator", portable_fibers=True))
     source = """extern "C" __global__ void k(int* y) {
   if (threadIdx.x == 3) return;
   __syncthreads();

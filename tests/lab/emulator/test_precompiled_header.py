@@ -27,12 +27,12 @@ def _never(_: str) -> bool:
 
 @pytest.mark.parametrize("wave", [32, 64])
 def test_a_build_is_the_same_with_the_shortcut_and_without(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wave: int
+    sandbox: Sandbox, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wave: int
 ) -> None:
-    short = Emulator(sandbox, tmp_path / "short").build(SOURCE, ["k"], wave)
+    short = Emulator(sandbox, builds / "emulator").build(SOURCE, ["k"], wave)
 
     monkeypatch.setattr(module, "begins_with_header", _never)
-    assert Emulator(sandbox, tmp_path / "long").build(SOURCE, ["k"], wave) == short
+    assert Emulator(sandbox, tmp_path).build(SOURCE, ["k"], wave) == short
 
 
 def test_the_header_is_read_once_for_a_wave_size(
@@ -59,26 +59,26 @@ def test_the_header_is_read_once_for_a_wave_size(
 
 @pytest.mark.parametrize("wrong", [b"not a precompiled header", b""])
 def test_a_useless_precompiled_header_costs_time_only(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: bytes
+    sandbox: Sandbox, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: bytes
 ) -> None:
-    expected = Emulator(sandbox, tmp_path / "useful").build(SOURCE, ["k"], 32)
+    expected = Emulator(sandbox, builds / "emulator").build(SOURCE, ["k"], 32)
 
     def useless(*_: object) -> bytes:
         return wrong
 
     monkeypatch.setattr(CpuCompiler, "_precompile", useless)
-    assert Emulator(sandbox, tmp_path / "useless").build(SOURCE, ["k"], 32) == expected
+    assert Emulator(sandbox, tmp_path).build(SOURCE, ["k"], 32) == expected
 
 
 def test_mistakes_are_told_as_without_the_shortcut(
-    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = SOURCE.replace("expf(", "expf(no_such_name + ")
     with pytest.raises(BuildFailed) as short:
-        Emulator(sandbox, tmp_path / "short").build(wrong, ["k"], 64)
+        Emulator(sandbox, builds / "emulator").build(wrong, ["k"], 64)
 
     monkeypatch.setattr(module, "begins_with_header", _never)
     with pytest.raises(BuildFailed) as long:
-        Emulator(sandbox, tmp_path / "long").build(wrong, ["k"], 64)
+        Emulator(sandbox, tmp_path).build(wrong, ["k"], 64)
     assert short.value.diagnostics == long.value.diagnostics
     assert "kernel.hip:5:" in long.value.diagnostics

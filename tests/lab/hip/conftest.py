@@ -1,4 +1,6 @@
-"""The emulator under test, with a cache of its own."""
+"""The emulator under test."""
+
+from pathlib import Path
 
 import pytest
 
@@ -8,5 +10,5 @@ from tests.lab.emulator.bench import Bench
 
 
 @pytest.fixture(scope="session")
-def bench(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(Emulator(sandbox, tmp_path_factory.mktemp("hip-cache")))
+def bench(sandbox: Sandbox, builds: Path) -> Bench:
+    return Bench(Emulator(sandbox, builds / "emulator"))

@@ -28,8 +28,8 @@ ELEMENT = re.compile(
 
 
 @pytest.fixture(scope="module")
-def tree(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    cache = BuildCache(tmp_path_factory.mktemp("emulator-side"))
+def tree(sandbox: Sandbox, builds: Path) -> Node:
+    cache = BuildCache(builds / "emulator")
     return json.loads(EmulatorSide(sandbox, cache).read(HEADER, TREE))
 
 

@@ -1,4 +1,4 @@
-"""A sandbox, and one cache of compiled code for all verifications."""
+"""A sandbox, and the cache of compiled code."""
 
 from pathlib import Path
 
@@ -8,6 +8,6 @@ from rocm_pipeline.lab.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")
-def cache(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(sandbox: Sandbox, builds: Path) -> Path:
     del sandbox  # there is one, or everything here is skipped
-    return tmp_path_factory.mktemp("verification")
+    return builds

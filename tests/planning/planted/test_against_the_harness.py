@@ -3,6 +3,8 @@
 Bad kernels that pass are why there are reviewers: nothing that the harness runs shows their fault.
 """
 
+from pathlib import Path
+
 import pytest
 
 from rocm_pipeline.lab.evidence import Status, Tier
@@ -22,9 +24,9 @@ def _tried(kernels: list[Planted]) -> list[Planted]:
 
 
 @pytest.fixture(scope="module")
-def harness(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+def harness(builds: Path) -> Harness:
     try:
-        return Harness(Sandbox.detect(), tmp_path_factory.mktemp("planted"))
+        return Harness(Sandbox.detect(), builds)
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be compiled here: {error}")
 
