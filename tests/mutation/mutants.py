@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -64,8 +65,12 @@ def source_of(module: str) -> Path:
 
 def load_whole(module: str) -> ModuleType:
     """Return a fresh copy of the module with no defect."""
-    file = source_of(module)
-    return _execute(compile(file.read_text(encoding="utf-8"), str(file), "exec"), module)
+    return _execute(_compiled(source_of(module)), module)
+
+
+@cache
+def _compiled(file: Path) -> CodeType:
+    return compile(file.read_text(encoding="utf-8"), str(file), "exec")
 
 
 def mutants_of(

@@ -34,7 +34,8 @@ class Suites:
     def killer(self, module: str, defective: ModuleType) -> str | None:
         """Return the test that fails on `defective`, or None when all pass."""
         self.asked += 1
-        with _in_place_of(module, defective):
+        # a defect may keep what it makes without end: one once took all of the memory
+        with _in_place_of(module, defective), limited_memory():
             try:
                 tests = dict(self._tests())
             except Exception as error:
@@ -61,8 +62,8 @@ class Suites:
 
 def _passes(test: Callable[[], None]) -> bool:
     try:
-        # a defect may loop for ever, and keep what it makes: one once took all of the memory
-        with limited_processor_time(), limited_memory():
+        # a defect may loop for ever
+        with limited_processor_time():
             test()
     except (Exception, HangError, pytest.fail.Exception):
         return False
