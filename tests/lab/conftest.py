@@ -84,6 +84,12 @@ def target() -> Target:
 
 
 @pytest.fixture(scope="session")
+def narrow_target(target: Target) -> Target:
+    """The same for one architecture of each wave size, where more would show no more."""
+    return target.model_copy(update={"architectures": ("gfx942", "gfx1100")})
+
+
+@pytest.fixture(scope="session")
 def scale_source() -> str:
     """An honest kernel for the target."""
     return SCALE_SOURCE

@@ -88,7 +88,7 @@ def test_two_verdicts_draw_different_held_out_cases(
 )
 def test_a_kernel_fails_for_its_own_reason(
     harness: Harness,
-    target: Target,
+    narrow_target: Target,
     candidate_of: MakeCandidate,
     scale_source: str,
     before: str,
@@ -96,7 +96,7 @@ def test_a_kernel_fails_for_its_own_reason(
     status: Status,
     tier: Tier | None,
 ) -> None:
-    evidence = harness.judge(candidate_of(changed(scale_source, before, after)), target)
+    evidence = harness.judge(candidate_of(changed(scale_source, before, after)), narrow_target)
     assert evidence.status is status, evidence.findings
     assert evidence.tier == tier
     if status is not Status.PASSED:
@@ -115,7 +115,7 @@ def test_a_kernel_fails_for_its_own_reason(
 )
 def test_hip_that_is_not_supported_is_said_to_be_so_with_its_line(
     harness: Harness,
-    target: Target,
+    narrow_target: Target,
     candidate_of: MakeCandidate,
     scale_source: str,
     expression: str,
@@ -123,7 +123,7 @@ def test_hip_that_is_not_supported_is_said_to_be_so_with_its_line(
     words: str,
 ) -> None:
     source = changed(scale_source, "factor * x[i]", f"factor * x[i] + {expression}")
-    evidence = harness.judge(candidate_of(source), target)
+    evidence = harness.judge(candidate_of(source), narrow_target)
     line = next(n for n, text in enumerate(source.splitlines(), 1) if expression in text)
     finding = evidence.findings[0]
     assert (evidence.status, finding.line) == (Status.UNSUPPORTED, line), finding.message
@@ -133,32 +133,34 @@ def test_hip_that_is_not_supported_is_said_to_be_so_with_its_line(
 
 
 def test_a_mistake_beside_what_is_not_supported_is_a_mistake(
-    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+    harness: Harness, narrow_target: Target, candidate_of: MakeCandidate, scale_source: str
 ) -> None:
     source = changed(scale_source, "factor * x[i]", "lgammaf(x[i]) * unknown")
-    assert harness.judge(candidate_of(source), target).status is Status.COMPILE_ERROR
+    assert harness.judge(candidate_of(source), narrow_target).status is Status.COMPILE_ERROR
 
 
 def test_an_error_that_shows_only_at_the_timed_size_is_a_finding(
-    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+    harness: Harness, narrow_target: Target, candidate_of: MakeCandidate, scale_source: str
 ) -> None:
     source = changed(scale_source, "if (i < n) y[i]", "if (i < n) y[n > 2000000 ? i + n : i]")
-    evidence = harness.judge(candidate_of(source), target)
+    evidence = harness.judge(candidate_of(source), narrow_target)
     assert evidence.status is Status.OUT_OF_BOUNDS
     assert "n=4194304" in evidence.findings[0].message
 
 
 def test_a_plan_that_does_not_fit_the_target_is_refused_before_anything_is_compiled(
-    harness: Harness, target: Target, candidate_of: MakeCandidate, scale_source: str
+    harness: Harness, narrow_target: Target, candidate_of: MakeCandidate, scale_source: str
 ) -> None:
-    evidence = harness.judge(candidate_of(scale_source, args=["x", "z", "n", "factor"]), target)
+    evidence = harness.judge(
+        candidate_of(scale_source, args=["x", "z", "n", "factor"]), narrow_target
+    )
     assert evidence.status is Status.POLICY_VIOLATION
     assert "takes 'z'" in evidence.findings[0].message
     assert evidence.compiles == ()
 
 
 def test_a_kernel_whose_blocks_wait_for_each_other_reaches_t2(
-    harness: Harness, target: Target, candidate_of: MakeCandidate
+    harness: Harness, narrow_target: Target, candidate_of: MakeCandidate
 ) -> None:
     source = """#include <hip/hip_runtime.h>
 #include <hip/hip_cooperative_groups.h>
@@ -171,13 +173,13 @@ extern "C" __global__ void scale_f32(const float* x, float* y, int n, float fact
   for (long long i = step - 1 - first; i < n; i += step) y[i] *= factor;
 }
 """
-    evidence = harness.judge(candidate_of(source, grid=["8", "1", "1"]), target)
+    evidence = harness.judge(candidate_of(source, grid=["8", "1", "1"]), narrow_target)
     assert evidence.status is Status.PASSED, evidence.findings
 
     raced = harness.judge(
-        candidate_of(changed(source, "grid.sync()", "(void)0"), grid=["8", "1", "1"]), target
+        candidate_of(changed(source, "grid.sync()", "(void)0"), grid=["8", "1", "1"]), narrow_target
     )
     assert raced.status is Status.RACE
-    large = harness.judge(candidate_of(source), target)
+    large = harness.judge(candidate_of(source), narrow_target)
     assert (large.status, large.tier) == (Status.UNSUPPORTED, Tier.T1)
     assert large.findings[0].line == 8
