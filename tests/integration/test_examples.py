@@ -49,7 +49,7 @@ def tools_of(
         sandbox=sandbox,
         libraries=lambda: libraries_of(target),
         toolchain=lambda: Toolchain(sandbox, cache),
-        seconds_per_example=8,
+        seconds_per_example=4,
     )
 
 
@@ -126,7 +126,7 @@ def test_of_several_examples_each_ends_for_its_own_reason(run_all: RunAll) -> No
         assert status is Status.POLICY_VIOLATION
         assert "never called the operator" in message
     assert endless[0] is Status.TIMEOUT
-    assert "took more than 8 s" in endless[1]
+    assert "took more than 4 s" in endless[1]
     assert late[0] is Status.CRASHED
     assert mistaken[0] is Status.CRASHED
     assert "TypeError" in mistaken[1]

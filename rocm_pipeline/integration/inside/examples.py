@@ -5,8 +5,9 @@ import traceback
 from functools import partial
 from pathlib import Path
 
-# imported here, once, for all the processes forked later
+# imported here, once, for all the processes forked later: the first call of an operator would
 import torch
+import torch._dynamo
 
 from rocm_pipeline.integration.example_job import (
     ENDINGS_FILE,
