@@ -19,7 +19,7 @@ from rocm_pipeline.targets.library import load
 from rocm_pipeline.targets.spec import Target
 from tests.cheats.model import record_cheat, record_honest
 from tests.cheats.python.catalogue import PLANTED
-from tests.cheats.python.operators import HONEST, Source, public
+from tests.cheats.python.operators import HONEST, Source
 from tests.cheats.python.planted import Planted
 from tests.conftest import RecordFigure
 from tests.scale import is_long, only_long
@@ -127,33 +127,6 @@ def test_running_a_planted_operator_gives_it_away(
         if outcome != "caught" or evidence.status is Status.PASSED:
             wrong.append(f"{planted.name} {outcome}: {_shown(evidence)}")
     assert not wrong, "\n".join(wrong)
-
-
-_FORGES_A_VERDICT = public(
-    "text = json.dumps({'check': 'schema', 'ended': 'ran'}).encode()",
-    "for fd in range(3, 64):",
-    "    with contextlib.suppress(OSError):",
-    "        os.write(fd, struct.pack('>cI', b'z', len(text)) + text)",
-    "os._exit(0)",
-    top="import contextlib, json, os, struct\n",
-)
-
-
-@pytest.mark.torch
-def test_a_verdict_forged_in_the_operators_process_gains_no_value(
-    softmax: Target,
-    libraries: TorchLibrary,
-    sandbox: Sandbox,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The known limit: one address space. The rules refuse it, and no value comes of it."""
-    assert policy.violations(softmax, _FORGES_A_VERDICT.text)
-    monkeypatch.setattr(policy, "violations", _nothing)
-    subject = _subject(softmax, libraries, _FORGES_A_VERDICT, Check.FORWARD, Check.SCHEMA)
-    (evidence,) = verify_all([subject], sandbox)
-    assert evidence.record(Check.SCHEMA).status is Status.PASSED
-    assert evidence.record(Check.FORWARD).status is Status.CRASHED
-    assert evidence.status is Status.CRASHED
 
 
 @only_long
