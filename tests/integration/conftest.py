@@ -60,6 +60,15 @@ def softmax() -> Target:
     return builtin("row_softmax")
 
 
+@pytest.fixture
+def small_softmax(softmax: Target) -> Target:
+    """The same operator on few rows: the emulator's time for many of them tells no more."""
+    large, *others = softmax.public_cases
+    few = large.model_copy(update={"symbols": {**large.symbols, "rows": 5}})
+    small = {"public_cases": (few, *others), "emulation_operations": 20_000}
+    return softmax.model_copy(update=small)
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Sandbox:
     return Sandbox.detect()

@@ -169,16 +169,17 @@ VerifyBad = Callable[..., OperatorEvidence]
 
 
 @pytest.fixture
-def verify_bad(softmax: Target, libraries_of: LibrariesOf, sandbox: Sandbox) -> VerifyBad:
+def verify_bad(small_softmax: Target, libraries_of: LibrariesOf, sandbox: Sandbox) -> VerifyBad:
     """Verify the honest softmax operator after replacements, with the checks `only`."""
+    target = small_softmax
 
     def run(
         *replacements: tuple[str, str], only: tuple[Check, ...], seconds: float = 60
     ) -> OperatorEvidence:
-        package = package_of(softmax, changed(honest_operator("row_softmax"), *replacements))
-        libraries = libraries_of(softmax)
+        package = package_of(target, changed(honest_operator("row_softmax"), *replacements))
+        libraries = libraries_of(target)
         return verify(
-            package, softmax, libraries, sandbox, seed=3, seconds_per_check=seconds, only=only
+            package, target, libraries, sandbox, seed=3, seconds_per_check=seconds, only=only
         )
 
     return run
@@ -219,14 +220,18 @@ def passes_every_check(evidence: OperatorEvidence) -> None:
 
 @pytest.mark.torch
 def test_each_defect_is_found_by_its_check_and_an_honest_operator_passes_every_check(
-    softmax: Target, libraries_of: LibrariesOf, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    softmax: Target,
+    small_softmax: Target,
+    libraries_of: LibrariesOf,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All in one start of the sandbox, because PyTorch takes seconds to load."""
     honest = honest_operator("row_softmax")
     sources = [changed(honest, *bad.replacements) for bad in BAD.values()]
     libraries = libraries_of(softmax)
     subjects = [Subject(package_of(softmax), softmax, libraries)] + [
-        Subject(package_of(softmax, source), softmax, libraries, tuple(bad.found))
+        Subject(package_of(small_softmax, source), small_softmax, libraries, tuple(bad.found))
         for source, bad in zip(sources, BAD.values(), strict=True)
     ]
     refused = [name for name, s in zip(BAD, sources, strict=True) if policy.violations(softmax, s)]
