@@ -176,10 +176,9 @@ def test_what_contained_the_run_and_who_exported_it_are_never_left_without_a_row
 
 
 def test_a_scope_that_was_made_larger_is_not_reproduced(judged: Judged, check: Check) -> None:
-    _, evidence = judged.judge(judged.bundle.candidate.source.replace("+ 1.0f", "+ 1.5f"))
+    candidate, evidence = judged.judge(judged.bundle.candidate.source.replace("+ 1.0f", "+ 1.5f"))
     assert evidence.scope is not None
     scope = evidence.scope.model_copy(update={"executions": 10**6})
-    candidate, _ = judged.judge(judged.bundle.candidate.source.replace("+ 1.0f", "+ 1.5f"))
     found = check(candidate=candidate, evidence=evidence.model_copy(update={"scope": scope}))
     assert row(found, "what was to be done").verdict is Verdict.NOT_REPRODUCED
 

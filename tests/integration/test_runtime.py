@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rocm_pipeline.integration.verify import write_libraries
-from rocm_pipeline.targets.spec import Role
+from rocm_pipeline.targets.spec import Role, Target
 
 from .conftest import LibrariesOf, builtin, package_of
 
@@ -252,11 +252,10 @@ def test_without_a_code_object_and_without_hipcc_the_error_says_both(
 
 
 def test_the_packages_own_tests_pass_for_an_honest_operator(
-    tmp_path: Path, libraries_of: LibrariesOf
+    tmp_path: Path, small_softmax: Target, libraries_of: LibrariesOf
 ) -> None:
-    target = builtin("row_softmax")
-    folder = package_of(target).write(tmp_path)
-    write_libraries(libraries_of(target), folder)
+    folder = package_of(small_softmax).write(tmp_path)
+    write_libraries(libraries_of(small_softmax), folder)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_op.py"],
         cwd=folder,
