@@ -17,11 +17,15 @@ from rocm_pipeline.lab.candidate import Candidate
 from rocm_pipeline.lab.evidence import Evidence
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
-from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
-from tests.fakes.values import a_candidate, a_passing_evidence, a_target, an_environment
+from tests.fakes.values import (
+    a_candidate,
+    a_passing_evidence,
+    a_small_target,
+    a_target,
+    an_environment,
+)
 
-NAME = "small"
 Check = Callable[..., Reproduction]
 
 
@@ -52,11 +56,7 @@ def sandbox() -> Sandbox:
 @pytest.fixture(scope="session")
 def judged(sandbox: Sandbox, builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     targets = tmp_path_factory.mktemp("targets")
-    folder = library.create(NAME, targets)
-    text = (folder / "target.yaml").read_text(encoding="utf-8")
-    text = text.replace("- {symbols: {n: 16777216}", "- {symbols: {n: 65536}")
-    (folder / "target.yaml").write_text(f"{text}\narchitectures: [gfx942, gfx1100]\n")
-    target = library.load_folder(folder)
+    target = a_small_target(targets)
     harness = Harness(sandbox, builds)
     own = baseline_of(target)
     baseline = harness.judge(own, target)

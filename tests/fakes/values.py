@@ -34,6 +34,15 @@ def a_target(name: str = "row_softmax") -> Target:
     return library.load(name, Path("/nonexistent"))
 
 
+def a_small_target(targets: Path, name: str = "small") -> Target:
+    """Make a target of the user's own in the folder `targets`, which is soon judged."""
+    folder = library.create(name, targets)
+    text = (folder / "target.yaml").read_text(encoding="utf-8")
+    text = text.replace("- {symbols: {n: 16777216}", "- {symbols: {n: 65536}")
+    (folder / "target.yaml").write_text(f"{text}\narchitectures: [gfx942, gfx1100]\n")
+    return library.load_folder(folder)
+
+
 def a_candidate(target: Target, note: str = "") -> Candidate:
     source = target.baseline.source + (f"// {note}\n" if note else "")
     return Candidate(target=target.name, source=source, launch_plan=target.baseline.launch_plan)

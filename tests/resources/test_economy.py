@@ -23,6 +23,7 @@ from rocm_pipeline.records.ledger import ANTHROPIC
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.resources.economy import counting, read_economy, require_key, run_paired
+from tests.fakes.values import a_small_target
 
 Finish = Callable[..., None]
 
@@ -174,7 +175,8 @@ def test_an_experiment_is_stored_as_measured_figures(home: Home) -> None:
     def opened(_: Records, settings: ClaudeSettings) -> AbstractContextManager[Claude]:
         return nullcontext(_NoKernel(settings, models))
 
-    trials = list(run_paired(home, ["row_softmax"], 2, opened))
+    target = a_small_target(home.targets)
+    trials = list(run_paired(home, [target.name], 2, opened))
     assert models == ["claude-opus-5-5", "claude-haiku-5-5"] * 2
     assert [trial.arm for trial in trials[:2]] == [Arm.BEST_ALONE, Arm.CHEAPEST_ALONE]
     assert not any(trial.accepted for trial in trials)
