@@ -138,11 +138,6 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def subject() -> Subject:
     target = library.load("row_softmax", Path("/nonexistent"))
     snapshot = RepoSnapshot(repository="r", commit="c0ffee", files={"a.hip": "// nothing here\n"})
@@ -150,7 +145,7 @@ def subject() -> Subject:
 
 
 @pytest.fixture
-def experiment(scratch: Records, subject: Subject, cache: Path) -> Callable[..., PairedExperiment]:
+def experiment(scratch: Records, subject: Subject, builds: Path) -> Callable[..., PairedExperiment]:
     def make(author: Author, *, rounds: int = 2, arm: Arm = Arm.BEST_ALONE) -> PairedExperiment:
         planned = arm is Arm.PLANNED_CHEAPEST
         plan = make_plan(subject.target, subject.snapshot.commit, ())
@@ -164,7 +159,7 @@ def experiment(scratch: Records, subject: Subject, cache: Path) -> Callable[...,
         return PairedExperiment(
             [subject],
             [contestant],
-            harness=Harness(Sandbox.detect(), cache),
+            harness=Harness(Sandbox.detect(), builds),
             scratch=scratch,
             rounds=rounds,
         )

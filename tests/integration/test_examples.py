@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -42,14 +43,13 @@ def fenced(*sources: str, language: str = "python") -> str:
 
 @pytest.fixture(scope="session")
 def tools_of(
-    libraries_of: LibrariesOf, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+    libraries_of: LibrariesOf, sandbox: Sandbox, builds: Path
 ) -> Callable[[Target], Tools]:
-    cache = tmp_path_factory.mktemp("device")
     return lambda target: Tools(
         sandbox=sandbox,
         libraries=lambda: libraries_of(target),
-        toolchain=lambda: Toolchain(sandbox, cache),
-        seconds_per_example=4,
+        toolchain=lambda: Toolchain(sandbox, builds / "device"),
+        seconds_per_example=6,
     )
 
 
@@ -129,7 +129,7 @@ def test_of_several_examples_each_ends_for_its_own_reason(softmax: Target, run_a
         assert status is Status.POLICY_VIOLATION
         assert "never called the operator" in message
     assert endless[0] is Status.TIMEOUT
-    assert "took more than 4 s" in endless[1]
+    assert "took more than 6 s" in endless[1]
     assert late[0] is Status.CRASHED
     assert mistaken[0] is Status.CRASHED
     assert "TypeError" in mistaken[1]

@@ -23,7 +23,7 @@ from tests.fakes.values import a_reproduction
 class Recorded:
     """A home in which a baseline and a wrong kernel were judged."""
 
-    def __init__(self, home: Home, sandbox: Sandbox) -> None:
+    def __init__(self, home: Home, sandbox: Sandbox, builds: Path) -> None:
         home.create()
         folder = library.create("small", home.targets)
         text = (folder / "target.yaml").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ class Recorded:
         self.target = library.load_folder(folder)
         Artefacts.open(home).save("target/small", self.target)
         records = Records.open(home.records_url, str(home.store))
-        bench = Bench(Harness(sandbox, home.cache), records)
+        bench = Bench(Harness(sandbox, builds), records)
         self.baseline, self.evidence = bench.baseline(self.target, ())
         source = self.target.baseline.source.replace("+ 1.0f", "+ 1.5f")
         self.wrong = self.baseline.model_copy(update={"source": source})
@@ -58,12 +58,12 @@ class Recorded:
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+def recorded(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     try:
         sandbox = Sandbox.detect()
     except SandboxUnavailable as error:
         pytest.skip(f"nothing may be compiled here: {error}")
-    return Recorded(Home(tmp_path_factory.mktemp("home") / "home"), sandbox)
+    return Recorded(Home(tmp_path_factory.mktemp("home") / "home"), sandbox, builds)
 
 
 def test_the_same_records_give_the_same_bytes_and_a_failure_brings_its_arrays(
