@@ -13,7 +13,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 _BUSY_SECONDS = 30
 """As Dagster waits for another writer."""
@@ -24,6 +24,10 @@ class KeptEngines(SqliteEventLogStorage):
 
     Dagster makes an engine for each statement, and so compiles each statement again: a third of
     the CPU time that it adds to a run. The files and what is in them are the same.
+
+    The file of all runs also stays open: SQLite copies its log into it, syncs, and deletes the log
+    whenever the last connection closes. The file of a run does not: that copying is what tells
+    Dagster's UI, which watches the file, of new events.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -46,6 +50,13 @@ class KeptEngines(SqliteEventLogStorage):
             self._tables.add(table_name)
         return table_name in self._tables
 
+    def dispose(self) -> None:
+        """Close what is open; whatever is asked later opens it again."""
+        super().dispose()
+        with self._one_at_a_time:
+            for engine in self._engines.values():
+                engine.dispose()
+
     @contextmanager
     def _kept(self, shard: str) -> Generator[Connection]:
         with self._one_at_a_time:
@@ -54,7 +65,7 @@ class KeptEngines(SqliteEventLogStorage):
                     pass  # which makes its tables
                 self._engines[shard] = create_engine(
                     self.conn_string_for_shard(shard),
-                    poolclass=NullPool,
+                    poolclass=QueuePool if shard == INDEX_SHARD_NAME else NullPool,
                     connect_args={"timeout": _BUSY_SECONDS},
                 )
             with self._engines[shard].begin() as connection:

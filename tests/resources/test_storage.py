@@ -95,3 +95,14 @@ def test_threads_write_side_by_side(instance: dg.DagsterInstance) -> None:
     for thread in threads:
         thread.join(60)
     assert len(instance.get_dynamic_partitions("numbers")) == 40
+
+
+def test_the_file_of_all_runs_stays_open_until_the_end(instance: dg.DagsterInstance) -> None:
+    """SQLite deletes the log of a file when its last connection closes."""
+    result = dg.materialize([anything], instance=instance)
+    log = log_of(instance)
+    assert Path(f"{log.path_for_shard('index')}-wal").exists()
+    assert not Path(f"{log.path_for_shard(result.run_id)}-wal").exists(), "so that the UI sees it"
+    log.dispose()
+    assert not Path(f"{log.path_for_shard('index')}-wal").exists()
+    assert instance.get_dynamic_partitions(TARGET_PARTITIONS), "it opens again"
