@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -72,12 +73,40 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    _without_a_home(monkeypatch)
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    made = Command(Home(tmp_path))
+    return _command_in(tmp_path, prepared, monkeypatch)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A home in which row_softmax was made, and how."""
+
+    home: Path
+    summary: RunSummary
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Finished:
+    """What a first run leaves; it lies elsewhere than it was made, so that no path leads back."""
+    made = tmp_path_factory.mktemp("finished") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        (summary,) = _command_in(made, prepared, patch).run()
+    return Finished(made.rename(made.with_name("moved")), summary)
+
+
+@pytest.fixture
+def command_again(tmp_path: Path, finished: Finished, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command after its first run."""
+    return _command_in(tmp_path, finished.home, monkeypatch)
+
+
+def _command_in(place: Path, like: Path, patch: pytest.MonkeyPatch) -> Command:
+    """Make `place` a copy of the home `like`, and return the command of it."""
+    _without_a_home(patch)
+    shutil.copytree(like, place, dirs_exist_ok=True)
+    made = Command(Home(place))
     module = ModuleType(LOCATION)
     module.__dict__["defs"] = assemble(
         {**made.pipeline.resources(), "reporting": PageWriter(made.home)}, dg.in_process_executor
     )
-    monkeypatch.setitem(sys.modules, LOCATION, module)
+    patch.setitem(sys.modules, LOCATION, module)
     return made

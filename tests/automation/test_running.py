@@ -13,7 +13,7 @@ from rocm_pipeline.automation.running import definitions_of
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.reporting.page import INDEX
 from rocm_pipeline.resources.instance import prepare_instance
-from tests.automation.conftest import LOCATION, Command
+from tests.automation.conftest import LOCATION, Command, Finished
 from tests.fakes.pipeline import FakeSources
 from tests.scale import is_long, only_long
 
@@ -39,85 +39,81 @@ def refuse(*_: object) -> object:
     raise UserError("no host answers", where="hosts.yaml", fix="Start Ollama.")
 
 
-def test_a_first_run_makes_everything_and_a_second_asks_nobody(command: Command) -> None:
-    (first,) = command.run()
+def test_a_first_run_makes_everything_and_a_second_asks_nobody(
+    finished: Finished, command_again: Command
+) -> None:
+    first = finished.summary
     assert first.succeeded
     assert set(first.made) == EVERYTHING
     assert len(first.run_ids) == 1
-    (second,) = command.run()
+    (second,) = command_again.run()
     assert second.succeeded
     assert second.made == ()
     assert second.run_ids == ()
-    assert {event.state for event in command.events} == {StageState.UNCHANGED}
-    assert {event.stage for event in command.events} == EVERYTHING
-    assert not command.pipeline.workshop.calls
+    assert {event.state for event in command_again.events} == {StageState.UNCHANGED}
+    assert {event.stage for event in command_again.events} == EVERYTHING
+    assert not command_again.pipeline.workshop.calls
     assert second.remarks == first.remarks
 
 
 @only_long
 @pytest.mark.parametrize("lost", ["row_softmax.html", "row_softmax.json", INDEX])
 def test_a_deleted_page_is_written_again_and_nothing_else_is_made(
-    command: Command, lost: str
+    command_again: Command, lost: str
 ) -> None:
-    command.run()
-    (command.home.reports / lost).unlink()
-    (summary,) = command.run()
+    (command_again.home.reports / lost).unlink()
+    (summary,) = command_again.run()
     assert summary.succeeded
     assert summary.made == ("report",)
-    assert (command.home.reports / lost).is_file()
-    (again,) = command.run()
+    assert (command_again.home.reports / lost).is_file()
+    (again,) = command_again.run()
     assert again.made == ()
 
 
-def test_a_deleted_value_is_made_again_and_what_it_led_to_stands(command: Command) -> None:
-    command.run()
-    (command.home.artefacts / "plan" / "row_softmax").unlink()
-    (summary,) = command.run()
+def test_a_deleted_value_is_made_again_and_what_it_led_to_stands(command_again: Command) -> None:
+    (command_again.home.artefacts / "plan" / "row_softmax").unlink()
+    (summary,) = command_again.run()
     assert summary.succeeded
     assert summary.made == ("plan",)
 
 
 @only_long
-def test_deleted_values_are_all_made_again(command: Command) -> None:
-    command.run()
-    shutil.rmtree(command.home.artefacts)
-    (summary,) = command.run()
+def test_deleted_values_are_all_made_again(command_again: Command) -> None:
+    shutil.rmtree(command_again.home.artefacts)
+    (summary,) = command_again.run()
     assert summary.succeeded
     assert set(summary.made) == EVERYTHING
 
 
 @only_long
-def test_a_deleted_store_is_filled_again(command: Command) -> None:
-    command.run()
-    shutil.rmtree(command.home.store)
-    (summary,) = command.run()
+def test_a_deleted_store_is_filled_again(command_again: Command) -> None:
+    shutil.rmtree(command_again.home.store)
+    (summary,) = command_again.run()
     assert summary.succeeded
     assert set(summary.made) == EVERYTHING
-    (again,) = command.run()
+    (again,) = command_again.run()
     assert again.made == ()
 
 
 @only_long
-def test_a_value_that_is_not_the_recorded_one_is_made_again(command: Command) -> None:
+def test_a_value_that_is_not_the_recorded_one_is_made_again(command_again: Command) -> None:
     """A kill after the value was written, and before Dagster noted it, leaves that behind."""
-    command.run()
-    pointer = command.home.artefacts / "plan" / "row_softmax"
+    pointer = command_again.home.artefacts / "plan" / "row_softmax"
     recorded = pointer.read_text()
-    pointer.write_text((command.home.artefacts / "kernel" / "row_softmax").read_text())
-    (summary,) = command.run()
+    pointer.write_text((command_again.home.artefacts / "kernel" / "row_softmax").read_text())
+    (summary,) = command_again.run()
     assert summary.made == ("plan",)
     assert pointer.read_text() == recorded
 
 
 @only_long
 @pytest.mark.parametrize("damage", [b"", b"{}"])
-def test_a_damaged_value_is_made_again(command: Command, damage: bytes) -> None:
-    command.run()
-    digest = (command.home.artefacts / "plan" / "row_softmax").read_text()
-    (blob,) = command.home.store.rglob(digest)
+def test_a_damaged_value_is_made_again(command_again: Command, damage: bytes) -> None:
+    digest = (command_again.home.artefacts / "plan" / "row_softmax").read_text()
+    (blob,) = command_again.home.store.rglob(digest)
     whole = blob.read_bytes()
     blob.write_bytes(damage)
-    (summary,) = command.run()
+    (summary,) = command_again.run()
     assert summary.made == ("plan",)
     assert blob.read_bytes() == whole
 
@@ -137,46 +133,43 @@ def test_a_full_disk_ends_everything_with_one_line(command: Command) -> None:
         assert summary.succeeded
 
 
-def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command: Command) -> None:
-    command.run()
-    command.pipeline.sources.kernel_text = "__global__ void other() {}\n"
-    (summary,) = command.run()
+def test_a_changed_file_makes_again_what_depends_on_it_and_no_more(command_again: Command) -> None:
+    command_again.pipeline.sources.kernel_text = "__global__ void other() {}\n"
+    (summary,) = command_again.run()
     # Whoever asks an agent quotes the file; all comes out as before, and so the rest stands.
     asking = {"plan", "test_suite", "kernel_candidates", "torch_op", "benchmark", "documentation"}
     assert set(summary.made) == {"repo_snapshot", *asking, "pull_request"}
     written = {"propose_cases", "develop", "write_operator", "analyse", "write_document"}
-    assert set(command.pipeline.workshop.calls) == {"plan", "judge_baseline", *written}
+    assert set(command_again.pipeline.workshop.calls) == {"plan", "judge_baseline", *written}
 
 
-def test_another_answer_makes_stale_what_was_made_from_it(command: Command) -> None:
-    command.run()
-    (command.home.artefacts / "kernel_candidates" / "row_softmax").unlink()
-    command.pipeline.workshop.speedup = 3.0
-    (summary,) = command.run()
+def test_another_answer_makes_stale_what_was_made_from_it(command_again: Command) -> None:
+    (command_again.home.artefacts / "kernel_candidates" / "row_softmax").unlink()
+    command_again.pipeline.workshop.speedup = 3.0
+    (summary,) = command_again.run()
     assert EVERYTHING - set(summary.made) == {"target", "repo_snapshot", "plan", "test_suite"}
 
 
 @only_long
-def test_a_changed_target_makes_everything_again(command: Command) -> None:
-    command.run()
-    command.pipeline.sources.title = "Another title"
-    (summary,) = command.run()
+def test_a_changed_target_makes_everything_again(command_again: Command) -> None:
+    command_again.pipeline.sources.title = "Another title"
+    (summary,) = command_again.run()
     assert set(summary.made) == EVERYTHING
 
 
 @only_long
-def test_one_target_s_change_leaves_the_other_as_it_is(command: Command) -> None:
-    command.run("row_softmax", "flash_attention")
+def test_one_target_s_change_leaves_the_other_as_it_is(command_again: Command) -> None:
+    command_again.run("row_softmax", "flash_attention")
     sources = FakeSources(kernel_text="changed")
-    plain = command.pipeline.sources
-    command.pipeline.sources.snapshot = (  # pyright: ignore[reportAttributeAccessIssue]
+    plain = command_again.pipeline.sources
+    command_again.pipeline.sources.snapshot = (  # pyright: ignore[reportAttributeAccessIssue]
         lambda target: (
             sources.snapshot(target)
             if target.name == "flash_attention"
             else FakeSources.snapshot(plain, target)
         )
     )
-    softmax, attention = command.run("row_softmax", "flash_attention")
+    softmax, attention = command_again.run("row_softmax", "flash_attention")
     assert softmax.made == ()
     assert attention.made[0] == "repo_snapshot"
 
@@ -204,11 +197,11 @@ def test_a_gate_is_told_of_once(command: Command) -> None:
     assert [failure.stage for failure in failures] == ["kernel_candidates"]
 
 
-def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
+def test_dagster_s_own_view_of_what_is_stale_agrees(command_again: Command) -> None:
     """What the UI shows of a partition comes from Dagster's resolver."""
 
     def stale() -> set[tuple[str, str]]:
-        with prepare_instance(command.home) as instance:
+        with prepare_instance(command_again.home) as instance:
             view = AssetGraphView.for_test(definitions_of(LOCATION), instance)
             resolver = CachingStaleStatusResolver(instance, view.asset_graph, view)
             return {
@@ -218,15 +211,15 @@ def test_dagster_s_own_view_of_what_is_stale_agrees(command: Command) -> None:
                 if resolver.get_status(key, target) is not StaleStatus.FRESH
             }
 
-    command.run("row_softmax", "flash_attention")
-    command.pipeline.sources.kernel_text = "changed"
-    command.run("row_softmax")
+    command_again.run("row_softmax", "flash_attention")
+    command_again.pipeline.sources.kernel_text = "changed"
+    command_again.run("row_softmax")
     assert stale() == set()
-    command.pipeline.workshop.speedup = 3.0
-    command.pipeline.sources.kernel_text = "changed again"
+    command_again.pipeline.workshop.speedup = 3.0
+    command_again.pipeline.sources.kernel_text = "changed again"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command.pipeline.workshop, "choose", refuse)
-        command.run("flash_attention")
+        patch.setattr(command_again.pipeline.workshop, "choose", refuse)
+        command_again.run("flash_attention")
     assert stale() == {
         ("flash_attention", "kernel"),
         ("flash_attention", "reproduction"),
