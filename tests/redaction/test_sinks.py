@@ -126,11 +126,14 @@ def _content(path: Path) -> bytes:
     return b"\n".join(values)
 
 
+_PUNCTUATION = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz0123456789"))
+
+
 def _bare(data: bytes) -> bytes:
     """Return the letters and digits alone: no punctuation or width of letters hides anything."""
     narrow = unicodedata.normalize("NFKC", data.decode("utf-8", "surrogateescape"))
     lowered = narrow.encode("utf-8", "surrogateescape").lower()
-    return re.sub(rb"[^a-z0-9]", b"", re.sub(rb"\\[nrt]", b"", lowered))
+    return re.sub(rb"\\[nrt]", b"", lowered).translate(None, _PUNCTUATION)
 
 
 def _unescaped(data: bytes) -> bytes:
