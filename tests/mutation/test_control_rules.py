@@ -14,6 +14,7 @@ from rocm_pipeline.lab.evidence import ControlRecord, Status
 from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.targets.dtypes import DType
 from rocm_pipeline.targets.spec import Target
+from rocm_pipeline.targets.subject import Case
 from tests.fakes.values import a_target
 
 TARGET = a_target()
@@ -88,6 +89,37 @@ def test_a_control_is_judged_by_its_worst_case() -> None:
         assert found.worst[0].ratio > 1
         assert found.record == REJECTED
     assert not controls._judge("zeros", zeros, TARGET, [right]).record.rejected
+
+
+@pytest.mark.parametrize(
+    ("right_answers", "rejected", "asked"),
+    [
+        ((5.0, 0.0, 0.0, 0.0), True, 1),
+        ((0.0, 5.0, 0.0, 0.0), True, 2),
+        ((0.0, 0.0, 0.0, 5.0), True, 4),
+        ((0.0, 0.0, 0.0, 0.0), False, 4),
+    ],
+)
+def test_a_control_that_is_right_by_luck_is_rejected_by_another_draw(
+    right_answers: tuple[float, ...], rejected: bool, asked: int
+) -> None:
+    """A sum at low precision was within the tolerance once, and its honest kernel refused."""
+    draws: list[int] = []
+
+    def first_case(target: Target) -> tuple[Case, ...]:
+        return target.public_cases[:1]
+
+    def drawn(_target: object, _reference: object, _case: object, seed: int, _low: bool) -> Any:
+        draws.append(seed)
+        return question(right_answers[seed - 7])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(controls, "controls_of", lambda _target: ("zeros",))
+        patch.setattr(controls, "_cases", first_case)
+        patch.setattr(controls, "_question", drawn)
+        (record,) = controls.run_controls(TARGET, Reference(TARGET), 7)
+    assert record.rejected is rejected
+    assert draws == list(range(7, 7 + asked))
 
 
 def test_where_a_control_does_not_apply_it_rejects_nothing() -> None:
