@@ -18,7 +18,7 @@ doctor: $(VENV)/.installed
 	@$(BIN)/rocm-pipeline doctor
 
 test: $(VENV)/.installed-test
-	@$(BIN)/python -m pytest -n 3
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(VENV)/.installed-check
 	@$(BIN)/ruff format --check .

@@ -26,6 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[LONG_VARIABLE] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "early" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache of compiled code for all processes of a run.
@@ -34,7 +38,16 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     own = tmp_path_factory.getbasetemp()
     # what each worker of pytest-xdist has of its own lies in the folder of the run
-    return (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "builds"
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "builds"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def home_with_builds(path: Path, builds: Path) -> Path:
+    """Make a folder for a home whose compiled code is what the others compiled, too."""
+    path.mkdir(parents=True)
+    (path / "cache").symlink_to(builds)
+    return path
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def _run(home: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.early
 def test_a_kernel_is_accepted_put_on_a_branch_and_not_asked_for_again(home: Path) -> None:
     first = _run(home)
 

@@ -18,6 +18,7 @@ from rocm_pipeline.bundle.folder import BundleRefused, write_folder
 from rocm_pipeline.cli import app
 from rocm_pipeline.lab.evidence import Evidence, Status
 from tests.bundle.conftest import Check, Judged, row
+from tests.conftest import home_with_builds
 from tests.fakes.values import a_reproduction
 
 EMPTY = Path("/nonexistent")
@@ -241,10 +242,9 @@ def test_a_stranger_s_reference_that_gives_nothing_is_an_error_of_one_line(
 
 
 def test_the_command_says_what_came_of_it_by_its_exit_status(
-    judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: Judged, builds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
+    home = home_with_builds(tmp_path / "home", builds)
     (home / "targets").symlink_to(judged.targets)
     folder = tmp_path / "bundle"
     write_folder(folder, judged.bundle.files())

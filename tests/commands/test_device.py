@@ -11,6 +11,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.devices.discovery import find
 from rocm_pipeline.lab.devices.model import Absent, Kind
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
+from tests.conftest import home_with_builds
 
 KERNEL = """#include <hip/hip_runtime.h>
 extern "C" __global__ void twice(const float* x, float* y, int n) {
@@ -50,8 +51,8 @@ GPUS = (Kind.AMD, Kind.NVIDIA)
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ROCM_PIPELINE_HOME", str(tmp_path / "home"))
+def _home(tmp_path: Path, builds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROCM_PIPELINE_HOME", str(home_with_builds(tmp_path / "home", builds)))
     try:
         Sandbox.detect()
     except SandboxUnavailable as error:

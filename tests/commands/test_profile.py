@@ -13,6 +13,7 @@ from rocm_pipeline.errors import UserError
 from rocm_pipeline.lab.profile_case import read_case
 from rocm_pipeline.lab.sandbox import Sandbox, SandboxUnavailable
 from rocm_pipeline.targets.dtypes import DType
+from tests.conftest import home_with_builds
 
 SOURCE = """#include <hip/hip_runtime.h>
 
@@ -49,8 +50,9 @@ def sandbox() -> None:
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
+def files(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Path]:
     folder = tmp_path_factory.mktemp("profile")
+    home_with_builds(folder / "home", builds)
     (folder / "gather.hip").write_text(SOURCE)
     (folder / "plan.json").write_text(json.dumps(PLAN))
     return str(folder / "gather.hip"), str(folder / "plan.json"), folder

@@ -106,6 +106,9 @@ def test_a_control_that_is_right_by_luck_is_rejected_by_another_draw(
     """A sum at low precision was within the tolerance once, and its honest kernel refused."""
     draws: list[int] = []
 
+    def zeros_alone(_target: Target) -> tuple[str, ...]:
+        return ("zeros",)
+
     def first_case(target: Target) -> tuple[Case, ...]:
         return target.public_cases[:1]
 
@@ -114,7 +117,7 @@ def test_a_control_that_is_right_by_luck_is_rejected_by_another_draw(
         return question(right_answers[seed - 7])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(controls, "controls_of", lambda _target: ("zeros",))
+        patch.setattr(controls, "controls_of", zeros_alone)
         patch.setattr(controls, "_cases", first_case)
         patch.setattr(controls, "_question", drawn)
         (record,) = controls.run_controls(TARGET, Reference(TARGET), 7)

@@ -18,6 +18,7 @@ from rocm_pipeline.planning.review import Verdict
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.resources.sources import HomeSources
 from rocm_pipeline.resources.task_work import HomeTaskWork, open_work
+from tests.conftest import home_with_builds
 from tests.fakes.pipeline import FakeIntegration, FakeSources, FakeWorkshop
 from tests.planning.claude.desk import GOOD, call, desk, with_budget
 from tests.scale import only_long
@@ -27,12 +28,12 @@ PAGE = Path(__file__).parents[2] / "docs" / "coordinator.md"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def home(builds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """One home for all: what the first test had made is answered from its records."""
     folder = tmp_path_factory.mktemp("coordinator")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setenv(HOME_VARIABLE, str(folder / "home"))
+        patch.setenv(HOME_VARIABLE, str(home_with_builds(folder / "home", builds)))
         patch.setenv(ROUNDS_VARIABLE, "1")
         for name in (REPOSITORY_VARIABLE, FLEET_VARIABLE, "OLLAMA_HOST", "ANTHROPIC_API_KEY"):
             patch.delenv(name, raising=False)
