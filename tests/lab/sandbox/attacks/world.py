@@ -36,7 +36,7 @@ def world(clang: list[str]) -> Generator[dict[str, object], None, None]:
         for name in ("owned", "removable"):
             (folder / name).write_text("content")
             (folder / name).chmod(0o666)
-        shm = Path(f"/dev/shm/sandbox-world-{os.getpid()}")
+        shm = Path("/dev/shm") / folder.name
         shm.write_text("x")
         shm.chmod(0o666)
         stack.callback(shm.unlink)
@@ -77,7 +77,8 @@ def _listeners(stack: contextlib.ExitStack, folder: Path) -> dict[str, object]:
     udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     udp.bind(("127.0.0.1", 0))
     threading.Thread(target=_echo, args=(udp,), daemon=True).start()
-    name = f"sandbox-world-{os.getpid()}"
+    # of this world, not of this process: another may follow in it while a thread still accepts
+    name = folder.name
     for address in ("\0" + name, str(folder / "socket")):
         server = stack.enter_context(socket.socket(socket.AF_UNIX))
         server.bind(address)
@@ -95,7 +96,7 @@ def _listeners(stack: contextlib.ExitStack, folder: Path) -> dict[str, object]:
 
 def _givers(stack: contextlib.ExitStack, folder: Path) -> dict[str, object]:
     """Listeners that hand out the secret's descriptor and take what they are handed."""
-    abstract = f"\0sandbox-giver-{os.getpid()}"
+    abstract = f"\0{folder.name}-giver"
     for address in (abstract, str(folder / "giver")):
         server = stack.enter_context(socket.socket(socket.AF_UNIX))
         server.bind(address)
