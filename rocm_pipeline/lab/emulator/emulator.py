@@ -205,8 +205,8 @@ class Emulator:
             cpu_seconds * (HURRIED_SHARE if hurried else 1),
         )
         with temporary_box() as box, temporary_box() as given:
-            argv, readonly = command(given / "buffers.bin")
-            write_job(job, self._compiler.runtime(build.wave), box, given / "buffers.bin")
+            argv, readonly = command(given)
+            write_job(job, self._compiler.runtime(build.wave), box, given)
             completed = self._sandbox.run(argv, box=box, readonly=readonly, limits=_limits(job))
             return _result(job, completed, box)
 

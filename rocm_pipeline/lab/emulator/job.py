@@ -4,8 +4,9 @@ import marshal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from rocm_pipeline.lab.emulator.instrumentation import site_table
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 
-_DRIVER, _BUFFERS = "/driver.py", "/buffers.bin"
+_DRIVER, _BUFFERS = "driver.pyc", "buffers.bin"
 PAGE = 4096
 """Bytes; of an output that begins as one byte repeated, the driver writes the changed pages."""
 MOST_LIVE_BLOCKS = 32
@@ -81,16 +82,17 @@ class Job:
         ]
 
 
-def write_job(job: Job, runtime: bytes, box: Path, buffers: Path) -> None:
-    """Put everything the driver, which is run by this very interpreter, reads into `box`.
+def write_job(job: Job, runtime: bytes, box: Path, given: Path) -> None:
+    """Put the driver, which is run by this very interpreter, into `given`, and its job into `box`.
 
-    What the buffers hold goes into the file `buffers`, which the sandbox reads where it is: a box
-    is copied in and out.
+    What the buffers hold goes into `given`, too, which the sandbox reads where it is: a box is
+    copied in and out.
     """
+    (given / _DRIVER).write_bytes(_compiled_driver())
     (box / "runtime.so").write_bytes(runtime)
     (box / "kernel.so").write_bytes(job.build.library)
     (box / "sites.bin").write_bytes(site_table(job.build.sites))
-    with buffers.open("wb") as file:
+    with (given / _BUFFERS).open("wb") as file:
         for values, fills in zip(job.rounds, job.fills, strict=True):
             for name, fill in fills.items():
                 if fill is None:
@@ -107,12 +109,23 @@ def bare_interpreter() -> tuple[list[str], dict[str, Path]]:
     return [str(interpreter), "-I", "-S"], readonly
 
 
-def command(buffers: Path) -> tuple[list[str], dict[str, Path]]:
+def command(given: Path) -> tuple[list[str], dict[str, Path]]:
     """The driver's command line, and what must be visible in the sandbox for it."""
     interpreter, readonly = bare_interpreter()
-    readonly[_BUFFERS] = buffers
-    readonly[_DRIVER] = Path(str(files("rocm_pipeline.lab.emulator") / "runtime" / "driver.py"))
-    return [*interpreter, _DRIVER, _BUFFERS], readonly
+    shown = {f"/{name}": given / name for name in (_DRIVER, _BUFFERS)}
+    return [*interpreter, *shown], readonly | shown
+
+
+@cache
+def _compiled_driver() -> bytes:
+    """The driver as bytecode: Python compiles a program anew each time it is started.
+
+    The 12 bytes after the number of the format are its source's time and size, which nothing reads
+    where bytecode itself is the program.
+    """
+    source = files("rocm_pipeline.lab.emulator") / "runtime" / "driver.py"
+    code = compile(source.read_text(), "driver.py", "exec", dont_inherit=True)
+    return MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
 
 
 def _description(job: Job) -> dict[str, object]:

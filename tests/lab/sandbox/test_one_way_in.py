@@ -24,7 +24,7 @@ STARTERS = {
     "automation/forking.py": "the server from which Dagster's steps are forked",
     "automation/step_server.py": "what that server loads: Dagster, and the definitions",
     "automation/running.py": "Dagster's steps, which are ours, and the definitions to run",
-    "lab/emulator/job.py": "writes marshal for the driver in the sandbox, and reads none",
+    "lab/emulator/job.py": "writes marshal and bytecode for the sandbox, and reads none",
     "lab/reference.py": "the target author's reference, which is trusted (docs/safety.md)",
     "integration/operator_package/runtime.py": "part of the package for its user, not of this run",
 }

@@ -43,7 +43,7 @@ void hip_emulator_choose_blocks(uint64_t spread, const uint64_t* listed, uint64_
 // The arena for all buffers, and the stacks, below or above it.
 void hip_emulator_make_memory(uint64_t arena_size, int stacks_first) {
     char* begin = static_cast<char*>(reserve(arena_size + fiber_stacks_bytes));
-    make_fibers(stacks_first ? begin : begin + arena_size);
+    place_fibers(stacks_first ? begin : begin + arena_size);
     make_arena(stacks_first ? begin + fiber_stacks_bytes : begin, arena_size);
 }
 

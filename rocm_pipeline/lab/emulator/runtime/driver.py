@@ -259,3 +259,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # all files are closed; to take an interpreter apart is a tenth of many a job
+    os._exit(0)

@@ -245,10 +245,10 @@ static bool run_blocks(const unsigned* grid, const unsigned* block, uint64_t cou
 }
 
 bool run_launch(const unsigned* grid, const unsigned* block) {
-    prepare_fibers();
     stopped = false;
     launch.blocks = static_cast<uint64_t>(grid[0]) * grid[1] * grid[2];
     launch.lanes = block[0] * block[1] * block[2];
+    prepare_fibers(launch.lanes);
     launch.waves = (launch.lanes + wave_size - 1) / wave_size;
     blocks_run = waves_run = barriers_passed = lanes_ended = 0;
     last_site = 0;

@@ -20,10 +20,11 @@ inline bool is_private(const void* place) {
            address - reinterpret_cast<uintptr_t>(more_fiber_stacks) < more_fiber_stacks_bytes;
 }
 
-// Makes the stacks at a place of `fiber_stacks_bytes` reserved for them.
-void make_fibers(char* stacks);
-// Makes them anywhere if there are none.
-void prepare_fibers();
+// Lets the stacks lie at a place of `fiber_stacks_bytes` reserved for them.
+void place_fibers(char* stacks);
+// Makes that many of them usable, at any place if they have none. Not all at once: a guard for each
+// is 4 ms for the system, an eighth of a small job.
+void prepare_fibers(unsigned count);
 // Makes stacks for that many work-items of further blocks, none of which may be alive yet.
 void prepare_more_fibers(unsigned count);
 

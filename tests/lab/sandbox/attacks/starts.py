@@ -15,7 +15,7 @@ _DRIVER = Driver(kind=Kind.CPU, library=Path("/lib.so"), readonly={}, nodes={})
 
 def product_starts() -> dict[str, list[str]]:
     """Return Python's options by what is started with them."""
-    emulated, _ = emulator_job.command(Path("/buffers"))
+    emulated, _ = emulator_job.command(Path("/given"))
     on_a_device, _ = device_job.command(_DRIVER)
     referred, _ = contained_reference.command()
     return {
