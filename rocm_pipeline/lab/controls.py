@@ -320,8 +320,12 @@ def _cast(values: Array, tensor: BoundTensor) -> Array:
     return tensor.dtype.pack(np.resize(values, tensor.shape))
 
 
+def _full(tensor: BoundTensor, value: float) -> Array:
+    return tensor.dtype.pack(np.full(tensor.shape, value))
+
+
 def _constant(value: float) -> Callable[[BoundTensor, _Question], Array]:
-    return lambda tensor, _question: tensor.dtype.pack(np.full(tensor.shape, value))
+    return lambda tensor, _question: _full(tensor, value)
 
 
 def _copy(name: str) -> Callable[[BoundTensor, _Question], Array]:
@@ -335,13 +339,13 @@ def _no_op(tensor: BoundTensor, question: _Question) -> Array:
 
 def _mean(tensor: BoundTensor, question: _Question) -> Array:
     expected = question.expected[tensor.name]
-    return _cast(np.array([expected.mean() if expected.size else 0.0]), tensor)
+    return _full(tensor, expected.mean() if expected.size else 0.0)
 
 
 def _row_mean(tensor: BoundTensor, question: _Question) -> Array:
     expected = question.expected[tensor.name]
     if not expected.size:
-        return _cast(np.zeros(1), tensor)
+        return _full(tensor, 0.0)
     mean = expected.mean(axis=-1, keepdims=True)
     return tensor.dtype.pack(np.broadcast_to(mean, tensor.shape))
 

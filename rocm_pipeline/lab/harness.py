@@ -38,6 +38,7 @@ from rocm_pipeline.lab.reference import Reference
 from rocm_pipeline.lab.runs import (
     SampleRun,
     WholeRun,
+    longest_first,
     sample_runs,
     settled,
     settled_sample,
@@ -246,9 +247,8 @@ class Harness:
             public = [pool.submit(execute, run) for run in whole if run.trial.origin == "public"]
             sampled = [pool.submit(sample, run) for run in samples]
             others = [run for run in whole if run.trial.origin != "public"]
-            work = [target.work_of(run.trial.case)[1] * run.executions for run in others]
-            longest_first = sorted(range(len(others)), key=work.__getitem__, reverse=True)
-            rest = {number: pool.submit(execute, others[number]) for number in longest_first}
+            order = longest_first(target, candidate.launch_plan, others)
+            rest = {number: pool.submit(execute, others[number]) for number in order}
         in_order = (*public, *(rest[number] for number in range(len(others))))
         return (
             [record for done in in_order for record in done.result()],

@@ -18,13 +18,18 @@ from rocm_pipeline.lab.cases import (
 from rocm_pipeline.lab.emulator import EmulatorBuild
 from rocm_pipeline.lab.evidence import CaseRecord
 from rocm_pipeline.lab.execution import CaseRunner
-from rocm_pipeline.lab.sampled import SampledRun, SampledRunner, starts_few
+from rocm_pipeline.lab.sampled import MOST_WORK_ITEMS, SampledRun, SampledRunner, work_items
 from rocm_pipeline.lab.slow_cases import Speed, judge_at_its_size, judge_smaller, speed_of
 from rocm_pipeline.targets.launch_plan import LaunchPlan, LaunchPlanError
 from rocm_pipeline.targets.subject import Case, Subject, Wave
 
 MOST_WHOLE_OPERATIONS = 64_000_000
 """Operations of a given case up to which it is executed whole, a few seconds' worth."""
+_REPEATS = 4
+"""Rounds of a trial that is executed twice, each time with two sets of values."""
+_OPERATIONS_OF_A_WORK_ITEM = 30
+"""As many take as long as starting and ending one: 1 us, where a softmax of one column does little
+else."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,10 @@ class LargeTrials:
 def split_large_trials(target: Subject, plan: LaunchPlan, seed: int) -> LargeTrials:
     """Draw the large trials; those that start few work-items are executed whole."""
     trials = large_trials(target, seed)
-    small = [fits(target, t.case) and _starts_few(target, plan, t.case) for t in trials]
+    small = [
+        fits(target, t.case) and _work_items(target, plan, t.case) <= MOST_WORK_ITEMS
+        for t in trials
+    ]
     return LargeTrials(
         tuple(trial for trial, is_small in zip(trials, small, strict=True) if is_small),
         tuple(trial for trial, is_small in zip(trials, small, strict=True) if not is_small),
@@ -135,12 +143,25 @@ def _heavy(target: Subject, case: Case) -> bool:
     return target.work_of(case)[1] > MOST_WHOLE_OPERATIONS
 
 
-def _starts_few(target: Subject, plan: LaunchPlan, case: Case) -> bool:
-    """Whether a case starts few work-items; a plan without meaning is found by running it."""
+def _work_items(target: Subject, plan: LaunchPlan, case: Case) -> int:
+    """Work-items that a case starts, none where the plan has no meaning: running it finds that."""
     try:
-        return starts_few(target.bind(plan, case, max(target.waves)))
+        return work_items(target.bind(plan, case, max(target.waves)))
     except (LaunchPlanError, ValueError):
-        return True
+        return 0
+
+
+def longest_first(target: Subject, plan: LaunchPlan, runs: Sequence[WholeRun]) -> list[int]:
+    """Return the places of `runs` by how long they will take."""
+
+    def cost(place: int) -> int:
+        run = runs[place]
+        case = run.trial.case
+        starting = _OPERATIONS_OF_A_WORK_ITEM * _work_items(target, plan, case)
+        rounds = _REPEATS if run.twice else 1
+        return rounds * (target.work_of(case)[1] + starting)
+
+    return sorted(range(len(runs)), key=cost, reverse=True)
 
 
 def whole_runs(
@@ -168,7 +189,11 @@ def whole_runs(
         WholeRun(trial, waves[i % len(waves)], reverse=i // 2 % 2 == 1)
         for i, trial in enumerate(others)
     ]
-    repeated = repeat_trial(target, seed)
+
+    def few(case: Case) -> bool:
+        return _REPEATS * _work_items(target, candidate.launch_plan, case) <= MOST_WORK_ITEMS
+
+    repeated = repeat_trial(target, seed, few)
     return [*public, *in_turn, WholeRun(repeated, waves[repeated.seed % len(waves)], twice=True)]
 
 

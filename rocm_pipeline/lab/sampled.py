@@ -278,7 +278,12 @@ class SampledRunner:
 
 def starts_few(bound: BoundPlan) -> bool:
     """Say whether all launches together start few enough work-items to execute them whole."""
-    return sum(launch.blocks * launch.threads for launch in bound.launches) <= MOST_WORK_ITEMS
+    return work_items(bound) <= MOST_WORK_ITEMS
+
+
+def work_items(bound: BoundPlan) -> int:
+    """Return how many work-items all launches together start."""
+    return sum(launch.blocks * launch.threads for launch in bound.launches)
 
 
 def sample_size(target: Subject, case: Case, bound: BoundPlan) -> int:

@@ -11,6 +11,7 @@ from rocm_pipeline.lab.cases import (
     large_trials,
     poisoned,
     reduced,
+    repeat_trial,
     scalar_values,
     timed_trials,
     within_domain,
@@ -125,3 +126,19 @@ def test_an_empty_tensor_is_drawn_where_the_target_allows_it() -> None:
     empty = target.model_copy(update={"symbols": {**target.symbols, "rows": rows}})
     drawn = [t.case.symbols["rows"] for seed in range(20) for t in held_out_trials(empty, seed)]
     assert 0 in drawn
+
+
+def test_a_case_to_repeat_is_small_for_the_kernel_where_one_can_be() -> None:
+    target = load("row_softmax")
+
+    def few(case: Case) -> bool:
+        return case.symbols["rows"] <= 256
+
+    any_size = [repeat_trial(target, seed).case for seed in range(40)]
+    assert not all(map(few, any_size))
+    assert all(few(repeat_trial(target, seed, few).case) for seed in range(40))
+
+
+def test_a_kernel_for_which_no_case_is_small_is_repeated_all_the_same() -> None:
+    target = load("row_softmax")
+    assert repeat_trial(target, 3, lambda _: False).case == repeat_trial(target, 3).case

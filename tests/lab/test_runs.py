@@ -1,13 +1,15 @@
 """What an agent's kernel is too slow for is not replaced: it could hide behind its slowness."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from rocm_pipeline.lab.cases import Trial
 from rocm_pipeline.lab.evidence import CaseRecord, Status
-from rocm_pipeline.lab.runs import WholeRun, settled, settled_sample
+from rocm_pipeline.lab.runs import WholeRun, longest_first, settled, settled_sample
 from rocm_pipeline.lab.sampled import SampledRun
+from rocm_pipeline.targets import library
 from rocm_pipeline.targets.spec import Target
 from tests.lab.slow_trials import record_of, trial_of
 
@@ -134,3 +136,15 @@ def test_a_sample_that_ended_is_settled(target: Target, found: Status) -> None:
     record, tried = _settled_sample(_yours(target), "large", found)
     assert (record.status, record.stands_for) == (found, None)
     assert tried == []
+
+
+def test_what_starts_many_work_items_takes_long_whatever_it_computes() -> None:
+    target = library.load("row_softmax", Path("/nonexistent"))
+
+    def run(rows: int, cols: int, twice: bool = False) -> WholeRun:
+        symbols = {"rows": rows, "cols": cols}
+        case = target.public_cases[0].model_copy(update={"symbols": symbols})
+        return WholeRun(Trial(case, "held out", 7), 32, twice=twice)
+
+    runs = [run(7, 33), run(256, 250), run(2000, 1), run(1000, 1, twice=True)]
+    assert longest_first(target, target.baseline.launch_plan, runs) == [3, 2, 1, 0]
