@@ -150,8 +150,8 @@ class Toolchain:
         Yields the builds in the order of `architectures`, each as soon as it is there, so that
         the caller reads one while the next ones are compiled.
         """
-        # twice the cores: a sandbox that begins or ends mostly waits for the kernel
-        with ThreadPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as pool:
+        # thrice the cores: a sandbox that begins or ends mostly waits for the kernel
+        with ThreadPoolExecutor(max_workers=3 * (os.cpu_count() or 1)) as pool:
             yield from pool.map(partial(self.compile, source), architectures)
 
     def _compile_in_sandbox(
