@@ -26,7 +26,10 @@ TRIES = 4
 PER_SLOT = (2, 1_000)
 """Requests open at once of the other arms, for each slot: few, or all. Each arm has its better one.
 """
-_WALL_SECONDS = 180.0
+MOST_TIMES_THE_BOUND = 8.0
+"""An arm that takes longer has not come to its end."""
+_LEAST_PATIENCE = 180.0
+"""Real seconds that it gets in any case, as some wait out a host that hangs."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Run:
 
 
 ArmRun = Callable[[Run], Awaitable[Ended]]
+Arms = dict[str, tuple[ArmRun, ...]]
+"""By name, each with its settings."""
 
 
 async def ours(run: Run) -> Ended:
@@ -136,15 +141,16 @@ def through_litellm(strategy: str, at_once: int) -> ArmRun:
         finally:
             if process.returncode is None:
                 process.kill()
+                await process.wait()
         found = json.loads(out.splitlines()[-1])
         return Ended(found["seconds"] / run.scale, found["lost"], found["wrong"])
 
     return arm
 
 
-def arms() -> dict[str, tuple[ArmRun, ...]]:
+def arms() -> Arms:
     """Return the arms; of several settings of one the best counts."""
-    found: dict[str, tuple[ArmRun, ...]] = {
+    found: Arms = {
         "ours": (ours,),
         "round robin": tuple(round_robin(n) for n in PER_SLOT),
     }
@@ -156,12 +162,13 @@ def arms() -> dict[str, tuple[ArmRun, ...]]:
     return found
 
 
-def play(scenario: Scenario, seed: int, arm: ArmRun) -> Ended:
-    """Run one arm on one seed, against servers of its own."""
+def play(scenario: Scenario, seed: int, arm: ArmRun, bound: float) -> Ended:
+    """Run one arm on one seed, against servers of its own; `bound` in simulated seconds."""
     jobs = scenario.draw(seed)
+    patience = max(_LEAST_PATIENCE, MOST_TIMES_THE_BOUND * bound * scenario.scale)
     with _servers(scenario) as (urls, counts):
         try:
-            ended = asyncio.run(asyncio.wait_for(arm(Run(scenario, jobs, urls)), _WALL_SECONDS))
+            ended = asyncio.run(asyncio.wait_for(arm(Run(scenario, jobs, urls)), patience))
         except asyncio.TimeoutError:
             return Ended(float("inf"), lost=len(jobs))
         seen = counts()
