@@ -129,10 +129,9 @@ class EmulationBench:
         runtime = self._emulator.library_for_torch(workload.source, workload.kernels).runtime
         job = _checked_job(workload, build, repeats)
         with temporary_box() as box, temporary_box() as given:
-            buffers = given / "buffers.bin"
-            (*interpreter, driver, place), readonly = command(buffers)
-            readonly["/program/driver.py"] = readonly.pop(driver)
-            write_job(job, runtime, box, buffers)
+            (*interpreter, driver, place), readonly = command(given)
+            readonly["/program/driver.pyc"] = readonly.pop(driver)
+            write_job(job, runtime, box, given)
             argv = [*interpreter, "/program/program.py", place]
             self._run(workload, argv, readonly, "checked", box)
             *_, last = split_outputs(job, read_result(box, "outputs.bin", _MOST_BYTES))
