@@ -345,7 +345,7 @@ def _mean(tensor: BoundTensor, question: _Question) -> Array:
 def _row_mean(tensor: BoundTensor, question: _Question) -> Array:
     expected = question.expected[tensor.name]
     if not expected.size:
-        return _full(tensor, 0.0)
+        return tensor.dtype.pack(expected)
     mean = expected.mean(axis=-1, keepdims=True)
     return tensor.dtype.pack(np.broadcast_to(mean, tensor.shape))
 
