@@ -145,6 +145,14 @@ def main() -> int:
     console.print(facts(), soft_wrap=True)
     names = options.only.split("|")
     chosen = [scene for scene in scenarios() if any(name in scene.name for name in names)]
+    wanted = [OURS, *options.arms.split("|")]
+    arms = {k: v for k, v in live.arms().items() if any(name in k for name in wanted)}
+    if not chosen:
+        every = "; ".join(scenario.name for scenario in scenarios())
+        parser.error(f"--only '{options.only}' is in no scenario's name; they are: {every}")
+    if len(arms) < 2:
+        every = "; ".join(live.arms())
+        parser.error(f"--arms '{options.arms}' is in no other arm's name; they are: {every}")
     figures: list[Figure] = []
     for scenario in () if options.no_simulation else chosen:
         figures += simulated(scenario)
@@ -157,12 +165,9 @@ def main() -> int:
     if not options.no_live:
         beside: list[Figure] = []
         best: dict[str, int] = {}
-        wanted = [OURS, *options.arms.split("|")]
-        arms = {k: v for k, v in live.arms().items() if any(name in k for name in wanted)}
         for scenario in chosen:
             found = compare(scenario, arms, options.seeds, best, console)
-            if len(found) > 1:
-                beside += against_others(scenario, found)
+            beside += against_others(scenario, found)
         scales = ", ".join(f"{scale} s" for scale in sorted({one.scale for one in chosen}))
         words = f"1 simulated second is {scales}; {options.seeds} seed(s)"
         met &= show(f"Fleet: every arm over HTTP ({words})", beside, console)

@@ -70,9 +70,7 @@ def held_out_trials(target: Subject, seed: int) -> list[Trial]:
     return trials
 
 
-def repeat_trial(
-    target: Subject, seed: int, small: Callable[[Case], bool] = lambda _: True
-) -> Trial:
+def repeat_trial(target: Subject, seed: int, small: Callable[[Case], bool]) -> Trial:
     """Draw a small case, to be run again: in other order, at other addresses, after others.
 
     One that is not `small` for the kernel, too, is taken only where none that is comes up.

@@ -25,8 +25,8 @@ from rocm_pipeline.targets.subject import Case, Subject, Wave
 
 MOST_WHOLE_OPERATIONS = 64_000_000
 """Operations of a given case up to which it is executed whole, a few seconds' worth."""
-_REPEATS = 4
-"""Rounds of a trial that is executed twice, each time with two sets of values."""
+_ROUNDS = 4
+"""Of a trial that is executed twice, each time on two sets of values."""
 _OPERATIONS_OF_A_WORK_ITEM = 30
 """As many take as long as starting and ending one: 1 us, where a softmax of one column does little
 else."""
@@ -45,6 +45,11 @@ class WholeRun:
     def executions(self) -> int:
         """How often the trial is executed."""
         return 2 if self.twice else 1
+
+    @property
+    def rounds(self) -> int:
+        """How often its launches run."""
+        return _ROUNDS if self.twice else 1
 
     def execute(
         self,
@@ -158,10 +163,19 @@ def longest_first(target: Subject, plan: LaunchPlan, runs: Sequence[WholeRun]) -
         run = runs[place]
         case = run.trial.case
         starting = _OPERATIONS_OF_A_WORK_ITEM * _work_items(target, plan, case)
-        rounds = _REPEATS if run.twice else 1
-        return rounds * (target.work_of(case)[1] + starting)
+        return run.rounds * (target.work_of(case)[1] + starting)
 
     return sorted(range(len(runs)), key=cost, reverse=True)
+
+
+def repeated_run(target: Subject, plan: LaunchPlan, seed: int) -> WholeRun:
+    """Draw the trial to repeat; all of its rounds together start few work-items, if possible."""
+
+    def few(case: Case) -> bool:
+        return _ROUNDS * _work_items(target, plan, case) <= MOST_WORK_ITEMS
+
+    trial = repeat_trial(target, seed, few)
+    return WholeRun(trial, target.waves[trial.seed % len(target.waves)], twice=True)
 
 
 def whole_runs(
@@ -189,12 +203,7 @@ def whole_runs(
         WholeRun(trial, waves[i % len(waves)], reverse=i // 2 % 2 == 1)
         for i, trial in enumerate(others)
     ]
-
-    def few(case: Case) -> bool:
-        return _REPEATS * _work_items(target, candidate.launch_plan, case) <= MOST_WORK_ITEMS
-
-    repeated = repeat_trial(target, seed, few)
-    return [*public, *in_turn, WholeRun(repeated, waves[repeated.seed % len(waves)], twice=True)]
+    return [*public, *in_turn, repeated_run(target, candidate.launch_plan, seed)]
 
 
 def sample_runs(target: Subject, large: LargeTrials, seed: int) -> list[SampleRun]:

@@ -121,7 +121,8 @@ class SampledRunner:
             return SampledRun(trial, case_record(trial, wave, False, Judgement((finding,))))
         memory = allocate(self._target, bound, trial.case, inputs)
         prepared = _Trial(trial, wave, build, bound, memory, hurried)
-        if self._target.work_of(trial.case)[1] <= WHOLE_WORK and starts_few(bound):
+        few = work_items(bound) <= MOST_WORK_ITEMS
+        if few and self._target.work_of(trial.case)[1] <= WHOLE_WORK:
             return self._sample(prepared, self._every_block(prepared), profile=True)
         if len(bound.launches) == 1:
             return self._one_launch(prepared)
@@ -274,11 +275,6 @@ class SampledRunner:
                 if expected >= _FEW:
                     shares.append(places[tensor.name][0].size / expected)
         return min(shares)
-
-
-def starts_few(bound: BoundPlan) -> bool:
-    """Say whether all launches together start few enough work-items to execute them whole."""
-    return work_items(bound) <= MOST_WORK_ITEMS
 
 
 def work_items(bound: BoundPlan) -> int:

@@ -17,13 +17,13 @@ from rocm_pipeline.lab.cases import (
     held_out_trials,
     large_trials,
     public_trials,
-    repeat_trial,
 )
 from rocm_pipeline.lab.controls import ControlPassedError
 from rocm_pipeline.lab.evidence import CaseRecord, Evidence, Finding, Status, Tier
 from rocm_pipeline.lab.harness import Harness
 from rocm_pipeline.lab.plan_check import check_plan
 from rocm_pipeline.lab.policy import missing_kernels
+from rocm_pipeline.lab.runs import repeated_run
 from rocm_pipeline.lab.same_code import beside
 from rocm_pipeline.lab.sandbox import Sandbox
 from rocm_pipeline.lab.toolchain import Toolchain
@@ -108,8 +108,8 @@ def verify(
             fix='Declare it extern "C" __global__, or mend `launches` in launch.json.',
         )
     seed = secrets.randbits(62) if seed is None else seed
-    _require_answers(subject, files.source, seed)
     candidate = Candidate(target=subject.name, source=files.source, launch_plan=files.launch_plan)
+    _require_answers(subject, candidate, seed)
     try:
         harness = Harness(sandbox, cache)
         evidence = harness.judge(candidate, subject, seed=seed)
@@ -138,7 +138,7 @@ def _change(folder: Path, evidence: Evidence, toolchain: Toolchain) -> Check:
     return Check(name="machine code", status=status, detail=detail)
 
 
-def _require_answers(subject: CaseSubject, source: str, seed: int) -> None:
+def _require_answers(subject: CaseSubject, candidate: Candidate, seed: int) -> None:
     """Let the reference answer all that the harness will ask, before anything is compiled.
 
     The trials are those that the harness draws from the same seed; what it asks beside them is
@@ -147,8 +147,8 @@ def _require_answers(subject: CaseSubject, source: str, seed: int) -> None:
     small = [
         *public_trials(subject, seed),
         *held_out_trials(subject, seed),
-        *boundary_trials(subject, source, seed),
-        repeat_trial(subject, seed),
+        *boundary_trials(subject, candidate.source, seed),
+        repeated_run(subject, candidate.launch_plan, seed).trial,
     ]
     subject.prepare(
         [

@@ -134,11 +134,12 @@ def test_a_case_to_repeat_is_small_for_the_kernel_where_one_can_be() -> None:
     def few(case: Case) -> bool:
         return case.symbols["rows"] <= 256
 
-    any_size = [repeat_trial(target, seed).case for seed in range(40)]
+    any_size = [repeat_trial(target, seed, lambda _: True).case for seed in range(40)]
     assert not all(map(few, any_size))
     assert all(few(repeat_trial(target, seed, few).case) for seed in range(40))
 
 
 def test_a_kernel_for_which_no_case_is_small_is_repeated_all_the_same() -> None:
     target = load("row_softmax")
-    assert repeat_trial(target, 3, lambda _: False).case == repeat_trial(target, 3).case
+    first = repeat_trial(target, 3, lambda _: True)
+    assert repeat_trial(target, 3, lambda _: False).case == first.case
