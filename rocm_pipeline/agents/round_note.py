@@ -12,7 +12,8 @@ class RoundNote(BaseModel):
 
     `first_line` is the first line of the source that was sent, by which an agent without a memory
     knows its own kernels again. `occupancy` is the lowest of the kernels, 0 to 1, by architecture;
-    `spills` counts spilled registers over all kernels and architectures.
+    `spills` counts spilled registers over all kernels and architectures. `compile_errors` holds the
+    compiler's errors alone, without the source lines that the FEEDBACK IN WORDS quotes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,10 +58,17 @@ def _of_evidence(evidence: EvidenceSummary) -> dict[str, object]:
         "tier": evidence.tier,
         "findings": tuple(describe_finding(finding) for finding in evidence.findings),
         "compile_errors": {
-            c.architecture: c.message for c in evidence.compiles if c.status is not Status.PASSED
+            c.architecture: _errors(c.message)
+            for c in evidence.compiles
+            if c.status is not Status.PASSED
         },
         "failed_cases": evidence.failed_cases,
         "spills": sum(kernel.vgpr_spills + kernel.sgpr_spills for _, kernel in kernels),
         "occupancy": occupancy,
         "estimates": evidence.estimates,
     }
+
+
+def _errors(message: str) -> str:
+    """Return the lines of a compiler's message that say what is wrong, or all of them."""
+    return "\n".join(line for line in message.splitlines() if "error:" in line) or message

@@ -29,8 +29,9 @@ class BackOff:
     longest: float = 300.0
     quarantine: float = 120.0
     """At first, for what answers but is not well."""
-    patience: float = 15.0
-    """How long a request waits for the next probe when everything it may ask is open."""
+    patience: float = 90.0
+    """How long a request waits for the next probe when everything it may ask is open. A host that
+    has no card is deaf for up to a minute after a prompt was taken back: with 15 s a run failed."""
 
     def after(self, opened: int, first: float) -> float:
         return min(self.longest, first * 2 ** min(opened, 16))

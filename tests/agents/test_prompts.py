@@ -14,7 +14,7 @@ from rocm_pipeline.agents.prompts import MAX_FILE, render, system_prompt, templa
 from rocm_pipeline.agents.roles import EXPECTED_FILES, allowed_files
 from rocm_pipeline.agents.round_note import RoundNotes
 from rocm_pipeline.lab.candidate import Candidate
-from rocm_pipeline.lab.evidence import Evidence, Status
+from rocm_pipeline.lab.evidence import Evidence, Finding, Status
 from rocm_pipeline.planning.plan import Role
 from rocm_pipeline.quoting.blocks import MARKER_LINE, read_blocks
 from rocm_pipeline.records.prompt import prompt_sha256
@@ -144,6 +144,36 @@ def test_a_warning_of_a_build_that_passed_is_no_error(
     assert summary.compiles[0].message == "warning: unused"
     assert RoundNotes.validate_json(blocks["FEEDBACK"])[0].compile_errors == {}
     assert "context" not in blocks["FEEDBACK"] + blocks["FEEDBACK IN WORDS"]
+
+
+def test_one_mistake_is_told_once_and_not_for_each_architecture(
+    brief: MakeBrief, candidate: Candidate, passed: Evidence
+) -> None:
+    def refusal(name: str) -> str:
+        lines = "kernel.hip:5:12: error: no 'make_half2'\n  5 | make_half2(h)\n    | ^~~~\n"
+        return f"{lines * 30}7 errors generated when compiling for {name}."
+
+    compiles = tuple(
+        record.model_copy(
+            update={"status": Status.COMPILE_ERROR, "message": refusal(record.architecture)}
+        )
+        for record in passed.compiles
+    )
+    first, second = compiles[:2]
+    told = Finding(status=first.status, message=f"{first.architecture}: {first.message}", line=5)
+    evidence = passed.model_copy(update={"compiles": compiles, "findings": (told,)})
+    summary = EvidenceSummary.of(evidence)
+    feedback = (RoundFeedback(round=1, candidate=candidate, evidence=summary),)
+    blocks = read_blocks(render(Role.KERNEL_DEV, brief(Role.KERNEL_DEV, feedback=feedback)).user)
+
+    assert summary.findings == ()
+    assert summary.compiles[1].message == f"as for {first.architecture}"
+    words = blocks["FEEDBACK IN WORDS"]
+    assert f"{second.architecture}: COMPILE_ERROR: as for {first.architecture}" in words
+    assert words.count("make_half2(h)") <= MAX_MESSAGE // 40
+    (note,) = RoundNotes.validate_json(blocks["FEEDBACK"])
+    assert note.compile_errors[first.architecture].startswith("kernel.hip:5:12: error: no 'make")
+    assert "5 | make_half2" not in blocks["FEEDBACK"]
 
 
 def test_no_seed_of_the_harness_reaches_an_agent(
