@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from benchmarks.fleet.scenarios import Fault, Scenario, SimHost, SimJob
+from rocm_pipeline.fleet.backlog import Backlog
 from rocm_pipeline.fleet.estimates import Learnt, Speeds, Timing
-from rocm_pipeline.fleet.policy import EarliestEnd
-from rocm_pipeline.fleet.state import Assignment, HostState, Job, Policy, Running
+from rocm_pipeline.fleet.policy import EarliestEnd, Policy
+from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running
 
 DOWN_SECONDS = 15.0
 """A host that refused is left alone this long; doubled each time."""
@@ -96,6 +97,8 @@ class Simulation:
         self._servers = {host.name: _Server(host) for host in scenario.hosts}
         self._speeds = Speeds(advertised(scenario.hosts) if scenario.speeds_known else {})
         self._open: dict[str, Job] = {}
+        """Without an answer so far, waiting or running."""
+        self._backlog = Backlog()
         self._events: list[tuple[float, int, str, str]] = []
         self._order = count()
         self._done: dict[str, float] = {}
@@ -129,6 +132,7 @@ class Simulation:
         if not host:
             if job_id:
                 self._open[job_id] = self._asked[job_id]
+                self._backlog.put(self._asked[job_id])
             return
         server = self._servers[host]
         work = server.busy.get(job_id)
@@ -136,6 +140,7 @@ class Simulation:
             return  # it was cancelled, or the slot does something else by now
         del server.busy[job_id]
         if self._fails(server, now):
+            self._give_back(job_id)
             return
         server.refusals = 0
         self._learn(server, self._jobs[job_id], work.running.model, work.load)
@@ -168,6 +173,12 @@ class Simulation:
             spent = (now - started) / max(work.end - started, 1e-9)
             self._wasted += spent * self._jobs[job_id].tokens_out
 
+    def _give_back(self, job_id: str) -> None:
+        """Let a question wait again whose only copy came to nothing."""
+        runs = any(job_id in server.busy for server in self._servers.values())
+        if job_id in self._open and not runs:
+            self._backlog.put(self._open[job_id])
+
     def _learn(self, server: _Server, job: SimJob, model: str, load: float) -> None:
         speed = server.truth.speed(model)
         timing = Timing(
@@ -182,8 +193,10 @@ class Simulation:
     def _decide(self, now: float) -> None:
         before = time.process_time()
         hosts = [self._state(server, now) for server in self._servers.values()]
-        jobs = list(self._open.values())
-        decided = self._policy.decide(now, jobs, hosts)
+        if self._backlog:
+            decided = self._policy.decide(now, self._backlog, hosts)
+        else:
+            decided = self._policy.hedge(now, list(self._open.values()), hosts)
         self._cpu += time.process_time() - before
         for assignment in decided:
             self._start(assignment, now)
@@ -204,10 +217,12 @@ class Simulation:
         server, job = self._servers[decision.host], self._jobs[decision.job_id]
         truth, load = server.truth, 0.0
         self._hedges += decision.hedge
+        self._backlog.drop(job.id)
         running = Running(job.id, decision.model, now, decision.expected_end, decision.hedge)
         if truth.storms_at(now):
             server.closed_until = now + BUSY_SECONDS
             self._at(server.closed_until, "", "")
+            self._give_back(job.id)
             return
         if truth.fault is Fault.DEAD or (truth.fault is Fault.DIES and now >= truth.fault_at):
             end = now + 0.01

@@ -2,17 +2,18 @@
 
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Collection
 from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
 from rocm_pipeline.fleet import circuits
+from rocm_pipeline.fleet.backlog import Backlog
 from rocm_pipeline.fleet.circuits import WHOLE_HOST
 from rocm_pipeline.fleet.estimates import ASSUMED, Speeds
+from rocm_pipeline.fleet.policy import Policy
 from rocm_pipeline.fleet.residency import learnt_of, resident_on, room_of
-from rocm_pipeline.fleet.state import Assignment, HostState, Job, Policy, Running, Speed
+from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running, Speed
 from rocm_pipeline.records.fleet_tables import HostRow, TicketRow
 from rocm_pipeline.records.leases import Board, Rows
 
@@ -55,7 +56,7 @@ class Assigner:
         self._answers: dict[Pair, int] = {}
         self._states: dict[str, HostState] = {}
         self._states_at = 0.0
-        self._jobs: dict[str, Job] = {}
+        self._backlog = Backlog()
         self._closed: dict[Pair, str] = {}
         self._avoid: dict[tuple[Pair, ...], frozenset[Pair]] = {}
 
@@ -71,14 +72,14 @@ class Assigner:
         if len(board.running) >= sum(row.slots for row in board.hosts.values()):
             return
         self._refresh(board)
-        tickets = {t.ticket_id: t for t in running} if alone else board.waiting
-        known = self._jobs
-        jobs = [known.get(name) or self._job(board, ticket) for name, ticket in tickets.items()]
         hosts = [self._states[name] for name in board.hosts]
-        for start in self._policy.decide(board.now, jobs, hosts):
+        if alone:
+            jobs = [self._job(board, ticket) for ticket in running]
+            starts = self._policy.hedge(board.now, jobs, hosts)
+        else:
+            starts = self._policy.decide(board.now, self._backlog, hosts)
+        for start in starts:
             self._start(board, start)
-        if len(self._jobs) > 2 * (len(tickets) + len(board.running) + 32):
-            self._jobs = {job.id: job for job in jobs}
 
     def _start(self, board: Board, start: Assignment) -> None:
         must_load = start.model not in self._states[start.host].resident
@@ -112,9 +113,10 @@ class Assigner:
         closed = {pair: row.state for pair, row in board.circuits.items()}
         if board.rows is not self._rows or closed != self._closed:
             self._rows, self._closed = board.rows, closed
-            self._jobs.clear()
+            self._backlog = Backlog()
             self._avoid.clear()
             self._states.clear()
+            board.rows.queued.update(board.waiting)
         if now - self._states_at > STATE_SECONDS:
             self._states_at = now
             self._states.clear()
@@ -122,21 +124,25 @@ class Assigner:
         closed_now = {name for name, state in self._states.items() if state.closed}
         changed = {*board.rows.touched, *closed_now, *(set(board.hosts) - set(self._states))}
         board.rows.touched.clear()
+        for name in board.rows.queued:
+            ticket = board.waiting.get(name)
+            if ticket is None:
+                self._backlog.drop(name)
+            else:
+                self._backlog.put(self._job(board, ticket))
+        board.rows.queued.clear()
         for host in changed:
             for model, row in board.speeds[host].items():
                 if self._answers.get((host, model)) != row.answers:
                     self._answers[host, model] = row.answers
                     self._speeds.put(host, model, learnt_of(row))
-        busy: defaultdict[str, list[Running]] = defaultdict(list)
-        for ticket in board.running.values():
-            if ticket.host in changed:
-                busy[ticket.host or ""].append(_running(ticket))
         for host in changed:
             row = board.hosts.get(host)
             if row is None:
                 self._states.pop(host, None)
             else:
-                self._states[host] = self._state(board, row, tuple(busy[host]))
+                busy = tuple(map(_running, board.running_on[host].values()))
+                self._states[host] = self._state(board, row, busy)
 
     def _state(self, board: Board, row: HostRow, busy: tuple[Running, ...]) -> HostState:
         return HostState(
@@ -156,7 +162,7 @@ class Assigner:
 
     def _job(self, board: Board, ticket: TicketRow) -> Job:
         wish = wish_of(ticket.wish_json)
-        found = Job(
+        return Job(
             id=ticket.ticket_id,
             models=wish.models,
             tokens_in=wish.tokens_in,
@@ -165,8 +171,6 @@ class Assigner:
             waiting_since=ticket.waiting_since,
             avoid=self._avoided(board, wish.places),
         )
-        self._jobs[ticket.ticket_id] = found
-        return found
 
     def _avoided(self, board: Board, places: tuple[Pair, ...]) -> frozenset[Pair]:
         """Return the places that a request for one of `places` must not get now."""

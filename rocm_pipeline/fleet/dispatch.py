@@ -16,7 +16,8 @@ from rocm_pipeline.fleet.assigning import Assigner, Wish
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.estimates import ASSUMED
 from rocm_pipeline.fleet.health import Finished, learn
-from rocm_pipeline.fleet.state import Policy, Speed
+from rocm_pipeline.fleet.policy import Policy
+from rocm_pipeline.fleet.state import Speed
 from rocm_pipeline.fleet.waiting import AllClosedError, Lease, Waiting
 from rocm_pipeline.records import owner
 from rocm_pipeline.records.fleet_tables import HostRow, TicketRow

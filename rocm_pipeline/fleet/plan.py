@@ -7,7 +7,7 @@ planned together, so that the cost of a plan grows with the kinds of jobs and wi
 import heapq
 from collections.abc import Sequence
 
-from rocm_pipeline.fleet.kinds import Kind
+from rocm_pipeline.fleet.backlog import Kind
 from rocm_pipeline.fleet.state import HostState, Job, Running, Speed
 
 LESSER_MODEL_COST = 2.0
@@ -99,6 +99,7 @@ class Plan:
         self.now = now
         self.lanes = [Lane(host, now) for host in hosts if not host.closed and host.slots > 0]
         self._served: dict[object, list[tuple[int, str, Speed, float]]] = {}
+        self._speeds: dict[object, Speed | None] = {}
 
     @property
     def has_free_slots(self) -> bool:
@@ -110,13 +111,29 @@ class Plan:
         """Whether kinds that follow, in their order, can change nothing of what starts now."""
         return all(lane.is_settled for lane in self.lanes)
 
+    def in_order(self, kinds: Sequence[Kind]) -> list[Kind]:
+        """Return the kinds, highest level first and longest first within a level.
+
+        How long is told by the shortest of a kind, on the fastest host with the best model that any
+        host may be asked for; kinds that no host may be asked for are left out.
+        """
+        found: list[tuple[tuple[int, float], Kind]] = []
+        for kind in kinds:
+            speed = self._fastest(kind)
+            if speed is not None:
+                shortest = kind.jobs[-1]
+                seconds = speed.seconds(shortest.tokens_in, shortest.tokens_out)
+                found.append(((-kind.level, -seconds), kind))
+        found.sort(key=_order)
+        return [kind for _, kind in found]
+
     def extend(self, kind: Kind) -> None:
         """Put the jobs of a kind, longest first, where each is expected to end soonest.
 
         Ends early when the plan is settled: what would follow is of this kind's level, too.
         """
-        kind.jobs.sort(key=_by_length)
-        now, lanes, first = self.now, self.lanes, kind.jobs[0]
+        now, lanes, jobs = self.now, self.lanes, kind.jobs
+        first, count = jobs[0], len(jobs)
         heads: list[tuple[float, float, int]] = []
         served = self._lanes_for(kind)
         for position, (index, model, speed, cost) in enumerate(served):
@@ -125,15 +142,15 @@ class Plan:
         if not heads:
             return
         heapq.heapify(heads)
-        for following in (*kind.jobs[1:], None):
+        for following in range(1, count + 1):
             _, end, position = heads[0]
             index, model, speed, cost = served[position]
             lane = lanes[index]
             lane.add(kind, model, end)
             if lane.budget and lane.is_settled and self.is_settled:
                 return
-            if following is not None:
-                end = lane.end(model, speed, following)
+            if following < count:
+                end = lane.end(model, speed, jobs[following])
                 heapq.heapreplace(heads, ((end - now) * cost, end, position))
 
     def _lanes_for(self, kind: Kind) -> list[tuple[int, str, Speed, float]]:
@@ -147,6 +164,19 @@ class Plan:
             ]
         return self._served[key]
 
+    def _fastest(self, kind: Kind) -> Speed | None:
+        key = (kind.models, kind.avoid)
+        if key not in self._speeds:
+            served = self._lanes_for(kind)
+            best = min((cost for _, _, _, cost in served), default=0.0)
+            speeds = [speed for _, _, speed, cost in served if cost == best]
+            self._speeds[key] = max(speeds, key=_decode_tps, default=None)
+        return self._speeds[key]
 
-def _by_length(job: Job) -> tuple[float, float, str]:
-    return -job.tokens_out, -job.tokens_in, job.id
+
+def _order(found: tuple[tuple[int, float], Kind]) -> tuple[int, float]:
+    return found[0]
+
+
+def _decode_tps(speed: Speed) -> float:
+    return speed.decode_tps

@@ -3,15 +3,37 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
-from rocm_pipeline.fleet.kinds import Kinds
+from rocm_pipeline.fleet.backlog import Backlog
 from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, stretch
 from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running
 
-AGEING_SECONDS = 600.0
-"""After each such wait a job counts as one priority higher, so that none waits for ever."""
 HEDGE_SAVING = 0.4
 """A second copy must be expected to end sooner than the first by more than this share."""
+
+
+class Policy(Protocol):
+    """State in, decisions out: no clock, no I/O, no memory.
+
+    No slot is filled twice, and an empty answer means that waiting for the next event (an answer, a
+    new job, a changed host) is better.
+    """
+
+    def decide(
+        self, now: float, backlog: Backlog, hosts: Sequence[HostState]
+    ) -> tuple[Assignment, ...]:
+        """Return which of the jobs that wait should start now."""
+        ...
+
+    def hedge(
+        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
+    ) -> tuple[Assignment, ...]:
+        """Return which of the running `jobs` should be asked once more elsewhere now.
+
+        To be called when nothing waits. What runs is read from `hosts[*].busy`.
+        """
+        ...
 
 
 class EarliestEnd:
@@ -23,26 +45,24 @@ class EarliestEnd:
     also started elsewhere if that saves more than `HEDGE_SAVING` of its rest.
     """
 
-    def __init__(self) -> None:
-        self._kinds = Kinds()
-
     def decide(
-        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
+        self, now: float, backlog: Backlog, hosts: Sequence[HostState]
     ) -> tuple[Assignment, ...]:
-        """Return what should start now; see `rocm_pipeline.fleet.state.Policy`."""
+        """Return what should start now; see `Policy`."""
         plan = Plan(now, hosts)
         if not plan.has_free_slots:
             return ()
-        running = {work.job_id for host in hosts for work in host.busy}
-        waiting = [job for job in jobs if job.id not in running]
-        if not waiting:
-            return tuple(_hedges(now, jobs, hosts))
-        levels = [job.priority + int((now - job.waiting_since) / AGEING_SECONDS) for job in waiting]
-        for kind in self._kinds.of(waiting, levels, hosts):
+        for kind in plan.in_order(backlog.kinds(now)):
             plan.extend(kind)
             if plan.is_settled:
                 break
         return tuple(_starts(plan))
+
+    def hedge(
+        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
+    ) -> tuple[Assignment, ...]:
+        """Return the second copies to start now; see `Policy`."""
+        return tuple(_hedges(now, jobs, hosts))
 
 
 def _starts(plan: Plan) -> Iterator[Assignment]:

@@ -26,10 +26,10 @@ from rocm_pipeline.fleet.estimates import ASSUMED, expected_length
 from rocm_pipeline.fleet.health import probe
 from rocm_pipeline.fleet.hosts import FleetConfig, Host, Preferences, default_preferences
 from rocm_pipeline.fleet.inventory import HostReport, Inventory, Place
-from rocm_pipeline.fleet.policy import EarliestEnd
+from rocm_pipeline.fleet.policy import EarliestEnd, Policy
 from rocm_pipeline.fleet.race import Copy, Ended, Race
 from rocm_pipeline.fleet.reactions import left_after, reaction
-from rocm_pipeline.fleet.state import Policy, Speed
+from rocm_pipeline.fleet.state import Speed
 from rocm_pipeline.fleet.transport import Deadlines
 from rocm_pipeline.records.journal import Journal, Replay
 from rocm_pipeline.records.leases import Leases

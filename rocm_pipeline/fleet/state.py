@@ -5,9 +5,8 @@ only differences are used. A model is named by its identity `name@digest`, so th
 with different files under one name are two models.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +93,3 @@ class Assignment:
     model: str
     expected_end: float
     hedge: bool = False
-
-
-class Policy(Protocol):
-    """State in, decisions out: no clock, no I/O, no memory that a decision depends on."""
-
-    def decide(
-        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
-    ) -> tuple[Assignment, ...]:
-        """Return what should start now.
-
-        `jobs` are those that wait *and* those that run (a running one is only ever hedged); which
-        is which is read from `hosts[*].busy`. No slot is filled twice, and an empty answer means
-        that waiting for the next event (an answer, a new job, a changed host) is better.
-        """
-        ...

@@ -2,8 +2,8 @@
 
 import sqlite3
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, MutableMapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +21,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import PoolProxiedConnection
 
 from rocm_pipeline.errors import UserError
 from rocm_pipeline.records import fleet_tables
+from rocm_pipeline.records.driver import DriverCursor
 from rocm_pipeline.records.migrations import migrate
 from rocm_pipeline.records.schema import SCHEMA_VERSION, Base, SchemaVersion
 
@@ -53,7 +55,6 @@ class Database:
             # A transaction that will write takes the write lock at once: SQLite cannot wait for
             # it later without risking that what was read has changed.
             self._writer = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
-            self._passing = self._writer.execution_options(sqlite_synchronous="NORMAL")
             self._create_schema()
 
     @contextmanager
@@ -81,26 +82,38 @@ class Database:
             yield session
 
     @contextmanager
-    def looking(self) -> Generator[Connection, None, None]:
-        """For a single look at a few values: a session costs three times as much."""
-        with self._explained(), self._engine.connect() as connection:
-            yield connection
+    def looking(self) -> Generator[DriverCursor, None, None]:
+        """For a single look at a few values: a session costs many times as much."""
+        with self._explained(), self._driver() as (_, cursor):
+            yield cursor
 
     @contextmanager
-    def writing_what_passes(self) -> Generator[Connection, None, None]:
+    def writing_what_passes(self) -> Generator[DriverCursor, None, None]:
         """Like `writing_alone`, for what a power cut may undo: it does not wait for the disk.
 
-        Processes see it at once. For what is worth nothing once the processes have ended. A plain
-        connection, because this happens for every request.
+        Processes see it at once. For what is worth nothing once the processes have ended. In the
+        driver's own words, because this happens for every request.
         """
-        with (
-            self._explained(),
-            self._passing.connect() as connection,
-            connection.begin(),
-        ):
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _PASSING_LOCK})
-            yield connection
+        with self._explained(), self._driver() as (connection, cursor):
+            if self._is_sqlite:
+                _begin(connection.info, cursor.cursor.execute, "BEGIN IMMEDIATE", "NORMAL")
+            else:
+                cursor.run(f"SELECT pg_advisory_xact_lock({_PASSING_LOCK})")
+            try:
+                yield cursor
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def _driver(self) -> Generator[tuple[PoolProxiedConnection, DriverCursor], None, None]:
+        connection = self._engine.raw_connection()
+        try:
+            with closing(connection.cursor()) as cursor:
+                yield connection, DriverCursor(self._engine.dialect, cursor)
+        finally:
+            connection.close()
 
     def add_once(self, *rows: Base) -> None:
         """Add, in one transaction, the rows whose primary keys are new; others stay as they are."""
@@ -131,7 +144,9 @@ class Database:
                 return create_engine(url, pool_pre_ping=True)
             if url.database:
                 Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+            # The one used last knows the pages that the others would have to read anew.
+            waits = {"timeout": BUSY_SECONDS}
+            engine = create_engine(url, connect_args=waits, pool_use_lifo=True)
         except (ImportError, ArgumentError, OSError) as error:
             raise UserError(
                 f"the records cannot be opened ({error})",
@@ -213,13 +228,18 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
+    begin = connection.get_execution_options().get("sqlite_begin", "BEGIN")
+    _begin(connection.info, connection.exec_driver_sql, begin, "FULL")
+
+
+def _begin(
+    info: MutableMapping[Any, Any], run: Callable[[str], object], begin: str, synchronous: str
+) -> None:
     # FULL: a commit is on the disk, power cut included, before a model is called.
-    synchronous = options.get("sqlite_synchronous", "FULL")
-    if connection.info.get("synchronous") != synchronous:
-        connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-        connection.info["synchronous"] = synchronous
-    connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+    if info.get("synchronous") != synchronous:
+        run(f"PRAGMA synchronous={synchronous}")
+        info["synchronous"] = synchronous
+    run(begin)
 
 
 def _remedy(message: str) -> str:

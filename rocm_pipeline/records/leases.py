@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from rocm_pipeline.records import owner
 from rocm_pipeline.records.database import Database
+from rocm_pipeline.records.driver import DriverCursor
 from rocm_pipeline.records.fleet_tables import (
     ChangeRow,
     CircuitRow,
@@ -24,6 +25,7 @@ from rocm_pipeline.records.fleet_tables import (
     TicketRow,
 )
 from rocm_pipeline.records.row_writes import (
+    Prepared,
     delete_rows,
     insert_rows,
     update_rows,
@@ -39,6 +41,11 @@ _HOSTS = select(HostRow)
 _SPEEDS = select(SpeedRow).join(HostRow, HostRow.host == SpeedRow.host)
 """Of the hosts on the board: the others may be known for long, and many."""
 _CIRCUITS = select(CircuitRow)
+_BEAT = (
+    update(TicketRow)
+    .where(TicketRow.owner == bindparam("process"))
+    .values(beat_at=bindparam("now"))
+)
 # Plain SQL, as it runs for every request.
 _COUNT = f"SELECT count FROM {ChangeRow.__tablename__}"
 _COUNTED = f"UPDATE {ChangeRow.__tablename__} SET count = count + 1"
@@ -51,8 +58,13 @@ class Rows:
     def __init__(self, session: Session) -> None:
         self.waiting: dict[str, TicketRow] = {}
         self.running: dict[str, TicketRow] = {}
+        self.running_on: defaultdict[str, dict[str, TicketRow]] = defaultdict(dict)
+        """Of `running`, those of a host."""
         for row in session.scalars(_TICKETS):
-            (self.waiting if row.host is None else self.running)[row.ticket_id] = row
+            if row.host is None:
+                self.waiting[row.ticket_id] = row
+            else:
+                self.running[row.ticket_id] = self.running_on[row.host][row.ticket_id] = row
         self.hosts = {row.host: row for row in session.scalars(_HOSTS)}
         self.speeds: defaultdict[str, dict[str, SpeedRow]] = defaultdict(dict)
         for speed in session.scalars(_SPEEDS):
@@ -60,6 +72,8 @@ class Rows:
         self.circuits = {(row.host, row.model): row for row in session.scalars(_CIRCUITS)}
         self.touched = set(self.hosts)
         """Hosts of which something changed since somebody last cleared this."""
+        self.queued = set(self.waiting)
+        """Tickets that began or ceased to wait since somebody last cleared this."""
         self.stored = {_key(row): values_of(row) for row in self.lasting(self.hosts)}
         """What the database holds of the rows that are not tickets."""
         session.expunge_all()
@@ -86,6 +100,7 @@ class Board:
         """Tickets that got their slot in this transaction."""
         self.hosts, self.speeds, self.circuits = rows.hosts, rows.speeds, rows.circuits
         self.waiting, self.running = rows.waiting, rows.running
+        self.running_on = rows.running_on
         self._touched: dict[str, None] = {}
         self._new_tickets: dict[str, TicketRow] = {}
         self._changed_tickets: dict[str, TicketRow] = {}
@@ -106,10 +121,11 @@ class Board:
         match row:
             case TicketRow():
                 self._new_tickets[row.ticket_id] = row
-                (self.waiting if row.host is None else self.running)[row.ticket_id] = row
-                if row.host is not None:
-                    self.started.append(row)
-                    self.touch(row.host)
+                if row.host is None:
+                    self.waiting[row.ticket_id] = row
+                    self.rows.queued.add(row.ticket_id)
+                else:
+                    self._runs(row, row.host)
             case HostRow():
                 self.hosts[row.host] = row
                 # What was learnt of it in earlier times is not among the rows yet.
@@ -122,10 +138,9 @@ class Board:
         """Give a slot to a waiting ticket."""
         ticket.host, ticket.model = host, model
         del self.waiting[ticket.ticket_id]
-        self.running[ticket.ticket_id] = ticket
+        self.rows.queued.add(ticket.ticket_id)
         self._changed_tickets[ticket.ticket_id] = ticket
-        self.started.append(ticket)
-        self.touch(host)
+        self._runs(ticket, host)
 
     def charge(self, ticket: TicketRow, seconds: float) -> None:
         """Keep the slot of a ticket taken for so long, and no longer."""
@@ -149,7 +164,10 @@ class Board:
         row = self.waiting.pop(ticket_id, None) or self.running.pop(ticket_id, None)
         if row is None:
             return
-        if row.host is not None:
+        if row.host is None:
+            self.rows.queued.add(ticket_id)
+        else:
+            del self.running_on[row.host][ticket_id]
             self.touch(row.host)
         self._changed_tickets.pop(ticket_id, None)
         if self._new_tickets.pop(ticket_id, None) is None:
@@ -188,7 +206,7 @@ class Board:
     def park(self, row: ParkedRow) -> None:
         self._parked[row.job] = row
 
-    def save(self, connection: Connection) -> bool:
+    def save(self, cursor: DriverCursor) -> bool:
         """Write what was changed; say whether anything was."""
         stored = self.rows.stored
         added, changed = list[Base](self._new_tickets.values()), list[Base]()
@@ -200,12 +218,17 @@ class Board:
                 stored[key] = values
         parked = list(self._parked.values())
         for rows in _by_table([*self._removed, *parked]):
-            delete_rows(connection, rows)
+            delete_rows(cursor, rows)
         for rows in _by_table([*added, *parked]):
-            insert_rows(connection, rows)
+            insert_rows(cursor, rows)
         for rows in _by_table(changed):
-            update_rows(connection, rows)
+            update_rows(cursor, rows)
         return bool(added or changed or self._removed or parked)
+
+    def _runs(self, ticket: TicketRow, host: str) -> None:
+        self.running[ticket.ticket_id] = self.running_on[host][ticket.ticket_id] = ticket
+        self.started.append(ticket)
+        self.touch(host)
 
     def _is_over(self, ticket: TicketRow) -> bool:
         if ticket.give_up_at < self.now:
@@ -248,23 +271,24 @@ class Leases:
         """One transaction in which nobody else changes the board."""
         with self._one:
             rows, self._rows = self._rows, None  # forgotten, should anything go wrong
-            with self._database.writing_what_passes() as connection:
-                count = _count(connection)
+            with self._database.writing_what_passes() as cursor:
+                count = _count(cursor)
                 is_news = rows is None or count != self._count
                 if rows is None or is_news:
-                    with Session(connection, expire_on_commit=False) as session:
+                    # Nobody else writes now, so another connection sees what this one would.
+                    with self._database.reading() as session:
                         rows = Rows(session)
                 board = Board(rows, time.time(), is_news=is_news)
                 yield board
-                if board.save(connection):
-                    count = self._counted(connection, count)
+                if board.save(cursor):
+                    count = self._counted(cursor, count)
             if not board.is_to_be_read_anew:
                 self._rows, self._count = rows, count if count is not None else -1
 
     def has_news(self) -> bool:
         """Say whether another process changed the board since this one last saw it."""
-        with self._database.looking() as connection:
-            return _count(connection) != self._count
+        with self._database.looking() as cursor:
+            return _count(cursor) != self._count
 
     @contextmanager
     def looking(self) -> Generator[Board, None, None]:
@@ -279,24 +303,23 @@ class Leases:
 
     def beat(self, process: str) -> None:
         """Say that `process` still wants its tickets."""
-        with self._one, self._database.writing_what_passes() as connection:
-            connection.execute(
-                update(TicketRow).where(TicketRow.owner == process).values(beat_at=time.time())
-            )
-            self._counted(connection, _count(connection))
+        with self._one, self._database.writing_what_passes() as cursor:
+            beat = Prepared.of(_BEAT, cursor.dialect)
+            beat.run(cursor, [{"process": process, "now": time.time()}])
+            self._counted(cursor, _count(cursor))
 
     def parked(self, job: str) -> ParkedRow | None:
         row = self._database.get(ParkedRow, job)
         return row if row is not None and row.until > time.time() else None
 
     def unpark(self, job: str) -> None:
-        with self._database.writing_what_passes() as connection:
-            connection.execute(delete(ParkedRow).where(ParkedRow.job == job))
+        with self._database.writing() as session:
+            session.execute(delete(ParkedRow).where(ParkedRow.job == job))
 
-    def _counted(self, connection: Connection, count: int | None) -> int:
-        connection.exec_driver_sql(_FIRST_COUNT if count is None else _COUNTED)
+    def _counted(self, cursor: DriverCursor, count: int | None) -> int:
+        cursor.run(_FIRST_COUNT if count is None else _COUNTED)
         return (count or 0) + 1
 
 
-def _count(connection: Connection) -> int | None:
-    return connection.exec_driver_sql(_COUNT).scalar()
+def _count(cursor: DriverCursor) -> int | None:
+    return cursor.value(_COUNT)

@@ -9,10 +9,11 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, update
+from sqlalchemy import Table, and_, bindparam, delete, insert, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ClauseElement
 
+from rocm_pipeline.records.driver import DriverCursor
 from rocm_pipeline.records.schema import Base
 
 Values = tuple[Any, ...]
@@ -34,13 +35,13 @@ class Prepared:
         order = getattr(compiled, "positiontup", None)
         return cls(str(compiled), None if order is None else tuple(order))
 
-    def run(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> None:
+    def run(self, cursor: DriverCursor, parameters: Sequence[Mapping[str, Any]]) -> None:
         """Run it once for each set of parameters, given by name."""
         if self.order is None:
-            connection.exec_driver_sql(self.sql, [dict(given) for given in parameters])
+            cursor.run(self.sql, [dict(given) for given in parameters])
         else:
             placed = [tuple(given[name] for name in self.order) for given in parameters]
-            connection.exec_driver_sql(self.sql, placed)
+            cursor.run(self.sql, placed)
 
 
 @dataclass(frozen=True)
@@ -62,27 +63,27 @@ def values_of(row: Base) -> Values:
     return _getter(type(row))(row)
 
 
-def insert_rows(connection: Connection, rows: Sequence[Base]) -> None:
+def insert_rows(cursor: DriverCursor, rows: Sequence[Base]) -> None:
     """Write rows of one table that are not there; columns left unset get their defaults."""
     if rows:
-        table = _of_table(type(rows[0]), connection.dialect)
-        table.insert.run(connection, [_parameters(table, row) for row in rows])
+        table = _of_table(type(rows[0]), cursor.dialect)
+        table.insert.run(cursor, [_parameters(table, row) for row in rows])
 
 
-def update_rows(connection: Connection, rows: Sequence[Base]) -> None:
+def update_rows(cursor: DriverCursor, rows: Sequence[Base]) -> None:
     """Write rows of one table that are there."""
     if rows:
-        table = _of_table(type(rows[0]), connection.dialect)
+        table = _of_table(type(rows[0]), cursor.dialect)
         given = [_parameters(table, row) for row in rows]
-        table.update.run(connection, [_at(table, values) | values for values in given])
+        table.update.run(cursor, [_at(table, values) | values for values in given])
 
 
-def delete_rows(connection: Connection, rows: Sequence[Base]) -> None:
+def delete_rows(cursor: DriverCursor, rows: Sequence[Base]) -> None:
     """Remove rows of one table; those that are not there are passed over."""
     if rows:
-        table = _of_table(type(rows[0]), connection.dialect)
+        table = _of_table(type(rows[0]), cursor.dialect)
         given = [_parameters(table, row) for row in rows]
-        table.delete.run(connection, [_at(table, values) for values in given])
+        table.delete.run(cursor, [_at(table, values) for values in given])
 
 
 @cache

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from rocm_pipeline.fleet.backlog import Backlog
 from rocm_pipeline.fleet.chat import ChatFailedError
 from rocm_pipeline.fleet.dispatch import Pace
 from rocm_pipeline.fleet.service import Fleet
 from rocm_pipeline.fleet.state import Assignment, HostState, Job
 from tests.fleet.ollama_server import Reply, Script, answers
+from tests.fleet.policies import AnyFree
 from tests.fleet.worlds import PATIENT, Behaviour, World, hangs, request
 
 PACE = Pace(look=0.01, decide=0.02, beat=0.5)
@@ -26,20 +28,23 @@ class FirstThenCopy:
 
     def __init__(self, expected: int = 1) -> None:
         self._expected = expected
+        self._any_free = AnyFree()
 
     def decide(
-        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
+        self, now: float, backlog: Backlog, hosts: Sequence[HostState]
     ) -> tuple[Assignment, ...]:
-        if len(jobs) < self._expected:
+        running = sum(len(host.busy) for host in hosts)
+        if len(backlog) + running < self._expected:
             return ()
         self._expected = 1
+        return self._any_free.decide(now, backlog, hosts)
+
+    def hedge(
+        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
+    ) -> tuple[Assignment, ...]:
         running = [work.job_id for host in hosts for work in host.busy]
         where = {work.job_id: host.name for host in hosts for work in host.busy}
         free = [host for host in hosts for _ in range(host.free)]
-        waiting = [job for job in jobs if job.id not in where]
-        if waiting:
-            pairs = zip(waiting, free, strict=False)
-            return tuple(Assignment(j.id, h.name, j.models[0], now + 1) for j, h in pairs)
         made: list[Assignment] = []
         for job in jobs:
             there = next((h for h in free if h.name != where[job.id]), None)

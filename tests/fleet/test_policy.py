@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rocm_pipeline.fleet.policy import AGEING_SECONDS, HEDGE_SAVING, EarliestEnd
+from rocm_pipeline.fleet.backlog import AGEING_SECONDS, Backlog
+from rocm_pipeline.fleet.policy import HEDGE_SAVING, EarliestEnd
 from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running, Speed
 from tests.scale import scaled
 
@@ -26,7 +27,12 @@ def host(name: str, speed: Speed = FAST, **more: Any) -> HostState:
 def decide(
     jobs: Sequence[Job], hosts: Sequence[HostState], now: float = NOW
 ) -> tuple[Assignment, ...]:
-    return EarliestEnd().decide(now, jobs, hosts)
+    """Decide as the fleet does: what waits first; copies where nothing does."""
+    running = {work.job_id for host in hosts for work in host.busy}
+    waiting = [job for job in jobs if job.id not in running]
+    if waiting:
+        return EarliestEnd().decide(now, Backlog(waiting), hosts)
+    return EarliestEnd().hedge(now, jobs, hosts)
 
 
 def drawn(seed: int) -> tuple[list[Job], list[HostState]]:

@@ -1,13 +1,11 @@
 """The policy plays the benchmark's scenarios: nothing is lost, and the bound is one."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from benchmarks.fleet.bounds import makespan_bound
 from benchmarks.fleet.scenarios import Scenario, host, scenarios, unequal
 from benchmarks.fleet.simulation import Simulation
-from rocm_pipeline.fleet.state import Assignment, HostState, Job
+from tests.fleet.policies import AnyFree
 
 SMALL = [scenario for scenario in scenarios() if scenario.jobs <= 60]
 
@@ -27,24 +25,9 @@ def test_the_bound_of_one_host_is_its_work_and_one_load_of_each_model() -> None:
     assert makespan_bound((alone,), jobs) == pytest.approx(work + loads, rel=0.03)
 
 
-class _FirstFreeHost:
-    """A worse policy: whatever waits, to any free host."""
-
-    def decide(
-        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
-    ) -> tuple[Assignment, ...]:
-        busy = {work.job_id for some in hosts for work in some.busy}
-        waiting = [job for job in jobs if job.id not in busy]
-        free = [some for some in hosts if some.free]
-        return tuple(
-            Assignment(job.id, some.name, job.models[0], now)
-            for job, some in zip(waiting, free, strict=False)
-        )
-
-
 def test_the_simulation_tells_a_worse_policy_from_ours() -> None:
     scenario = Scenario("unequal", unequal())
     ours = Simulation(scenario, 0).run()
-    worse = Simulation(scenario, 0, _FirstFreeHost()).run()
+    worse = Simulation(scenario, 0, AnyFree()).run()
     assert worse.lost == 0
     assert worse.makespan > 1.2 * ours.makespan

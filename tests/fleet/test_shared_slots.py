@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,12 @@ from rocm_pipeline.fleet.assigning import Wish
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.dispatch import Dispatcher, Lease, Seen
 from rocm_pipeline.fleet.health import Finished
-from rocm_pipeline.fleet.state import Assignment, HostState, Job
 from rocm_pipeline.records.database import Database
 from rocm_pipeline.records.leases import Leases
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.records import Records
 from tests.fleet.ollama_server import Script, answers, serving
+from tests.fleet.policies import AnyFree
 from tests.scale import scaled
 
 MODEL = "coder@1"
@@ -68,19 +67,6 @@ with open(log, "a", buffering=1) as lines:
         given.release(lease, finished(lease))
 print("done", flush=True)
 """
-
-
-class AnyFree:
-    """Fills every free slot at once, whatever it costs: what tries the limits hardest."""
-
-    def decide(
-        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
-    ) -> tuple[Assignment, ...]:
-        free = [host.name for host in hosts for _ in range(host.free)]
-        running = {work.job_id for host in hosts for work in host.busy}
-        waiting = [job.id for job in jobs if job.id not in running]
-        pairs = zip(waiting, free, strict=False)
-        return tuple(Assignment(job, host, MODEL, now + 1) for job, host in pairs)
 
 
 def dispatcher(folder: str) -> Dispatcher:

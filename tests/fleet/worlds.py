@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from rocm_pipeline.fleet.chat import ChatRequest
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.dispatch import Pace
 from rocm_pipeline.fleet.hosts import Host
-from rocm_pipeline.fleet.policy import EarliestEnd
+from rocm_pipeline.fleet.policy import Policy
 from rocm_pipeline.fleet.service import Fleet
-from rocm_pipeline.fleet.state import Assignment, HostState, Job, Policy
 from rocm_pipeline.fleet.transport import Deadlines
 from rocm_pipeline.records.records import Records
 from rocm_pipeline.records.schema import AttemptRow
 from tests.fleet.ollama_server import Reply, Script, answers, serving
+from tests.fleet.policies import WithoutCopies
 
 PATIENT = Deadlines(connect=10.0, load=0.0, first_token=15.0, stall=15.0, total=40.0)
 """Where no host is slow on purpose: a busy machine may be."""
@@ -30,18 +30,6 @@ LLAMA = "llama3.1:8b"
 SECOND = 1_000_000_000
 
 Behaviour = Callable[[Reply, dict[str, Any]], None]
-
-
-class WithoutCopies(EarliestEnd):
-    """The product's policy, but that each question is asked once, however slow the machine is.
-
-    Copies of what takes long have their own tests; elsewhere one more would be a surprise.
-    """
-
-    def decide(
-        self, now: float, jobs: Sequence[Job], hosts: Sequence[HostState]
-    ) -> tuple[Assignment, ...]:
-        return tuple(start for start in super().decide(now, jobs, hosts) if not start.hedge)
 
 
 class World:
