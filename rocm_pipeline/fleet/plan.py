@@ -29,6 +29,11 @@ def stretch(running: Running, now: float) -> float:
     return max(1.0, taken / expected) if expected > 0 else 1.0
 
 
+def _models_answering(host: HostState) -> int:
+    busy = host.busy
+    return len(busy) if len(busy) < 2 else len({running.model for running in busy})
+
+
 class Lane:
     """One host in the plan: when its slots become free, what will be loaded by then."""
 
@@ -39,9 +44,8 @@ class Lane:
         self.budget = host.free
         ends = [now + expected_left(running, now) for running in host.busy]
         self._slots = sorted(ends + [now] * self.budget)
-        self.loaded = set(host.resident)
-        answering = {running.model for running in host.busy}
-        self.reload = host.room is not None and len(answering) >= host.room
+        self.loaded = host.resident
+        self.reload = host.room is not None and _models_answering(host) >= host.room
         """Whether another model must wait until those that answer now have drained."""
         self.chosen: list[tuple[Kind, str]] = []
         """What is planned here, in order."""
@@ -56,8 +60,9 @@ class Lane:
         self, models: Sequence[str], avoid: frozenset[tuple[str, str]]
     ) -> tuple[str, int] | None:
         """Return the best of `models` that may be asked here, and its place in the list."""
+        host = self.host
         for rank, model in enumerate(models):
-            if self.host.serves(model) and (self.host.name, model) not in avoid:
+            if host.serves(model) and not (avoid and (host.name, model) in avoid):
                 return model, rank
         return None
 
@@ -85,11 +90,12 @@ class Lane:
         return free + speed.load_seconds
 
     def _fill(self, model: str, end: float) -> None:
-        if model not in self.loaded and self.reload:
-            ready = self._ready(self.host.models[model])
-            self._slots = [ready] * len(self._slots)
+        if model not in self.loaded:
+            if self.reload:
+                ready = self._ready(self.host.models[model])
+                self._slots = [ready] * len(self._slots)
+            self.loaded = (*self.loaded, model)
         heapq.heapreplace(self._slots, end)
-        self.loaded.add(model)
 
 
 class Plan:
@@ -98,18 +104,19 @@ class Plan:
     def __init__(self, now: float, hosts: Sequence[HostState]) -> None:
         self.now = now
         self.lanes = [Lane(host, now) for host in hosts if not host.closed and host.slots > 0]
-        self._served: dict[object, list[tuple[int, str, Speed, float]]] = {}
+        self._free = [lane for lane in self.lanes if lane.budget]
+        self._served: dict[object, list[tuple[Lane, str, Speed, float]]] = {}
         self._speeds: dict[object, Speed | None] = {}
 
     @property
     def has_free_slots(self) -> bool:
         """Whether any host could start something now."""
-        return any(lane.budget for lane in self.lanes)
+        return bool(self._free)
 
     @property
     def is_settled(self) -> bool:
         """Whether kinds that follow, in their order, can change nothing of what starts now."""
-        return all(lane.is_settled for lane in self.lanes)
+        return all(lane.is_settled for lane in self._free)
 
     def in_order(self, kinds: Sequence[Kind]) -> list[Kind]:
         """Return the kinds, highest level first and longest first within a level.
@@ -132,20 +139,19 @@ class Plan:
 
         Ends early when the plan is settled: what would follow is of this kind's level, too.
         """
-        now, lanes, jobs = self.now, self.lanes, kind.jobs
+        now, jobs = self.now, kind.jobs
         first, count = jobs[0], len(jobs)
         heads: list[tuple[float, float, int]] = []
         served = self._lanes_for(kind)
-        for position, (index, model, speed, cost) in enumerate(served):
-            end = lanes[index].end(model, speed, first)
+        for position, (lane, model, speed, cost) in enumerate(served):
+            end = lane.end(model, speed, first)
             heads.append(((end - now) * cost, end, position))
         if not heads:
             return
         heapq.heapify(heads)
         for following in range(1, count + 1):
             _, end, position = heads[0]
-            index, model, speed, cost = served[position]
-            lane = lanes[index]
+            lane, model, speed, cost = served[position]
             lane.add(kind, model, end)
             if lane.budget and lane.is_settled and self.is_settled:
                 return
@@ -153,13 +159,13 @@ class Plan:
                 end = lane.end(model, speed, jobs[following])
                 heapq.heapreplace(heads, ((end - now) * cost, end, position))
 
-    def _lanes_for(self, kind: Kind) -> list[tuple[int, str, Speed, float]]:
+    def _lanes_for(self, kind: Kind) -> list[tuple[Lane, str, Speed, float]]:
         """Return (lane, model, its speed there, cost of its rank), once for each list of models."""
         key = (kind.models, kind.avoid)
         if key not in self._served:
             self._served[key] = [
-                (index, model, lane.host.models[model], LESSER_MODEL_COST**rank)
-                for index, lane in enumerate(self.lanes)
+                (lane, model, lane.host.models[model], LESSER_MODEL_COST**rank)
+                for lane in self.lanes
                 for model, rank in filter(None, [lane.model_for(kind.models, kind.avoid)])
             ]
         return self._served[key]
