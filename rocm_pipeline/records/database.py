@@ -50,8 +50,10 @@ class Database:
         parsed = _parse(url)
         self.name = parsed.database if parsed.drivername.startswith("sqlite") else str(parsed)
         self._is_sqlite = parsed.drivername.startswith("sqlite")
+        self._driver_error: type[Exception] = sqlite3.Error
         with self._explained():
             self._engine = self._connect(parsed)
+            self._driver_error = self._engine.dialect.loaded_dbapi.Error
             # A transaction that will write takes the write lock at once: SQLite cannot wait for
             # it later without risking that what was read has changed.
             self._writer = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
@@ -199,7 +201,7 @@ class Database:
             yield
         except IntegrityError:
             raise
-        except (DatabaseError, sqlite3.Error) as error:
+        except (DatabaseError, self._driver_error) as error:
             cause = error.orig if isinstance(error, DatabaseError) else error
             raise UserError(
                 f"the records cannot be used ({' '.join(str(cause).split())})",

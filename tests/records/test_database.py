@@ -160,3 +160,26 @@ def test_a_second_writer_that_waits_in_vain_is_told_why(
         session.flush()
         with pytest.raises(UserError, match="Another process has held them"):
             second.add_once(plan("plan-2"))
+
+
+def test_what_passes_is_undone_whole_on_an_error_and_explained(tmp_path: Path) -> None:
+    database = Database(str(tmp_path / "records.db"))
+    count = "SELECT count(*) FROM fleet_changes"
+
+    def fail() -> None:
+        with database.writing_what_passes() as cursor:
+            cursor.run("INSERT INTO fleet_changes (one, count) VALUES (1, 7)")
+            assert cursor.value(count) == 1
+            cursor.run("DELETE FROM missing")
+
+    with pytest.raises(UserError, match="no such table: missing"):
+        fail()
+    with database.looking() as cursor:
+        assert cursor.value(count) == 0
+        assert cursor.value("SELECT count FROM fleet_changes") is None
+    with database.writing_what_passes() as cursor:
+        cursor.run("INSERT INTO fleet_changes (one, count) VALUES (?, ?)", [(1, 8)])
+    with database.writing() as session:
+        session.add(plan())
+    with Database(str(tmp_path / "records.db")).looking() as cursor:
+        assert cursor.value("SELECT count FROM fleet_changes") == 8
