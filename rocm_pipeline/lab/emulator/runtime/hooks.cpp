@@ -3,6 +3,7 @@
 #include "deadline.h"
 #include "memory.h"
 #include "profile.h"
+#include "series.h"
 #include "shadow.h"
 #include "sites.h"
 
@@ -93,7 +94,7 @@ static uint64_t plain_reads(char* first, int64_t stride, uint64_t count, int sit
         return 0;
     last_site = site;
     uint64_t offset = static_cast<uint64_t>(first - region.begin);
-    return shadow_plain_reads(region, offset, stride, count, made.size, site);
+    return series_reads(region, offset, stride, count, made.size, site);
 }
 
 #pragma GCC visibility push(default)

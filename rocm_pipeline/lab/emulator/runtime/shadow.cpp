@@ -1,5 +1,7 @@
 #include "shadow.h"
 
+#include "series.h"
+
 bool shadow_enabled = true;
 
 // Stamp: interval (32 bits), synchronisations of the wave (16), work-item (10), flags (6).
@@ -44,6 +46,7 @@ static void restamp(const Lane& lane) {
 }
 
 void shadow_wave_barrier(const Lane& lane) {
+    note_series_readers();
     if (synchronised[lane.wave] != 0xffff) ++synchronised[lane.wave];
 }
 
@@ -149,6 +152,7 @@ void shadow_end_block() { judge_early_reads(); }
 
 void shadow_barrier() {
     judge_early_reads();
+    drop_series();
     ++interval;
     memset(synchronised, 0, sizeof(synchronised));
 }
@@ -162,6 +166,12 @@ static void settle() {
 
 void shadow_enter(const Lane& lane) { restamp(lane); }
 void shadow_leave() { settle(); }
+void shadow_settle() { settle(); }
+
+uint64_t shadow_now() { return self; }
+bool shadow_with_us(uint64_t stamp) {
+    return (stamp ^ self) < static_cast<uint64_t>(wave_size) << lane_shift;
+}
 
 static Kind race_kind(uint64_t stamp, Kind inside_block) {
     return interval_of(stamp) < first_of_block ? Kind::race_between_blocks : inside_block;
@@ -300,6 +310,7 @@ void shadow_access(Region& region, char* place, uint64_t size, Access access, in
         acquired = true;
         if (fenced && block_number < most_ordered_blocks) published[block_number] = interval;
     }
+    if (access != Access::read && region.space == Space::lds) forget_series();
     Cell* cell = region.cells + (offset >> region.shift);
     Cell* end = cell + (size >> region.shift);
     if (access == Access::read) {
@@ -310,10 +321,13 @@ void shadow_access(Region& region, char* place, uint64_t size, Access access, in
     }
 }
 
+static bool met_own_write;
+
 uint64_t shadow_plain_reads(
     Region& region, uint64_t offset, int64_t stride, uint64_t count, uint64_t size, int site) {
     settle();
     if (!shadow_enabled) return count;
+    met_own_write = false;
     uint64_t granule = 1ull << region.shift;
     if ((offset | size | static_cast<uint64_t>(stride)) & (granule - 1)) return 0;
     const bool global = region.space == Space::global;
@@ -326,12 +340,35 @@ uint64_t shadow_plain_reads(
     for (uint64_t read = 0; read < count; ++read, first += step) {
         for (Cell* cell = first; cell != first + cells; ++cell) {
             uint32_t when = interval_of(cell->writer);
-            if (when < needed || (when == now && lane_of(cell->writer) != lane_of(own)))
-                return read;
+            if (when < needed) return read;
+            if (when == now) {
+                if (lane_of(cell->writer) != lane_of(own)) return read;
+                met_own_write = true;
+            }
             if (global && when < first_of_block && when >= first_of_launch) return read;
             cell->reader = with_reader(cell->reader, own);
             cell->reader_site = site;
         }
     }
     return count;
+}
+
+bool shadow_met_own_write() { return met_own_write; }
+
+void shadow_note_reads(
+    Region& region, uint64_t offset, int64_t stride, uint64_t count, uint64_t size, int site,
+    uint64_t reader) {
+    const uint64_t kept = self;
+    self = reader;
+    // Reads of single bytes may have refined the region since.
+    const int64_t step = stride / (1ll << region.shift);
+    const uint64_t cells = size >> region.shift;
+    Cell* first = region.cells + (offset >> region.shift);
+    for (uint64_t read = 0; read < count; ++read, first += step) {
+        for (Cell* cell = first; cell != first + cells; ++cell) {
+            cell->reader = with_reader(cell->reader, reader);
+            cell->reader_site = site;
+        }
+    }
+    self = kept;
 }

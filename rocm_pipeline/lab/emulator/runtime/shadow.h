@@ -30,6 +30,13 @@ void shadow_device_fence();
 
 void shadow_enter(const Lane& lane);
 void shadow_leave();
+// What the current work-item did before has ended: its last store is in the memory.
+void shadow_settle();
+
+// Stamp of what the current work-item does now, as cells have it.
+uint64_t shadow_now();
+// Whether a work-item of the current wave did that, in this interval and synchronisation.
+bool shadow_with_us(uint64_t stamp);
 
 // A checked access, inside `region`. For a write the memory still holds what was there before.
 void shadow_access(Region& region, char* place, uint64_t size, Access access, int site);
@@ -38,3 +45,9 @@ void shadow_access(Region& region, char* place, uint64_t size, Access access, in
 // write that is ordered before it. Returns how many reads came before.
 uint64_t shadow_plain_reads(
     Region& region, uint64_t offset, int64_t stride, uint64_t count, uint64_t size, int site);
+// Whether those reads met a write of this interval, which then was the work-item's own.
+bool shadow_met_own_write();
+// Write down reads that were found plain as made by the work-item of the stamp `reader`.
+void shadow_note_reads(
+    Region& region, uint64_t offset, int64_t stride, uint64_t count, uint64_t size, int site,
+    uint64_t reader);
