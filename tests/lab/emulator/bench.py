@@ -4,8 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
-from rocm_pipeline.lab.emulator import BlockSample, Emulator, EmulatorBuild, EmulatorRun
+from rocm_pipeline.lab.emulator import (
+    BlockSample,
+    Emulator,
+    EmulatorBuild,
+    EmulatorRun,
+    instrumentation,
+)
+from rocm_pipeline.lab.emulator.lds_series import SeriesLoop
 from rocm_pipeline.targets.dtypes import Array
 from rocm_pipeline.targets.launch_plan import BoundLaunch, BoundPlan
 
@@ -23,6 +31,14 @@ class Start:
     shared_bytes: int = 0
 
 
+def checks_loops_at_once(build: EmulatorBuild) -> bool:
+    return b"hip_emulator_series" in build.library
+
+
+def _no_loops(*_: object) -> dict[int, SeriesLoop]:
+    return {}
+
+
 @dataclass
 class Bench:
     """Builds and runs test kernels in one call."""
@@ -35,6 +51,16 @@ class Bench:
         if key not in self.builds:
             self.builds[key] = self.emulator.build(HEADER + body, kernels, wave)
         return self.builds[key]
+
+    def build_with_each_read_alone(
+        self, body: str, kernels: Sequence[str], wave: int, monkeypatch: pytest.MonkeyPatch
+    ) -> EmulatorBuild:
+        """As `build`, and for later runs of `body`, but no loop's reads are checked together."""
+        with monkeypatch.context() as patch:
+            patch.setattr(instrumentation, "series_loops", _no_loops)
+            built = self.build(body, kernels, wave)
+        assert not checks_loops_at_once(built)
+        return built
 
     def run(
         self,

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from rocm_pipeline.lab.emulator import EmulatorBuild, EmulatorRun, instrumentation
+from rocm_pipeline.lab.emulator import EmulatorBuild, EmulatorRun
 from rocm_pipeline.lab.emulator.ir import parse_module
 from rocm_pipeline.lab.emulator.layout import TypeLayout
-from rocm_pipeline.lab.emulator.lds_series import SeriesLoop
 from rocm_pipeline.lab.emulator.value_ranges import Range, ValueRanges
 from rocm_pipeline.lab.evidence import Status
-from tests.lab.emulator.bench import Bench, Start
+from tests.lab.emulator.bench import Bench, Start, checks_loops_at_once
 
 _KERNEL = re.compile(r"__global__ void (\w+)\(")
 _TILE = """extern "C" __global__ void NAME(const float* x, float* y, int n) {
@@ -105,20 +104,10 @@ def _told(run: EmulatorRun) -> list[tuple[int | None, str]]:
     return [(finding.line, finding.message) for finding in run.findings]
 
 
-def _no_loops(*_: object) -> dict[int, SeriesLoop]:
-    return {}
-
-
 @pytest.fixture
 def alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> EmulatorBuild:
     """The loops with each read checked by itself; every later run of `_ALONE` is of this build."""
-    with monkeypatch.context() as patch:
-        patch.setattr(instrumentation, "series_loops", _no_loops)
-        return bench.build(_ALONE, _KERNEL.findall(_ALONE), 64)
-
-
-def _reads_checked_alone(build: EmulatorBuild) -> bool:
-    return b"hip_emulator_series" not in build.library
+    return bench.build_with_each_read_alone(_ALONE, _KERNEL.findall(_ALONE), 64, monkeypatch)
 
 
 @pytest.mark.parametrize("loop", LOOPS, ids=lambda each: each.name)
@@ -130,7 +119,7 @@ def test_a_loop_checked_at_once_gives_the_findings_of_each_read_checked_alone(
         _run(bench, source, loop.kernel, loop.n, dynamic=dynamic) for source in (_TOGETHER, _ALONE)
     )
 
-    assert _reads_checked_alone(alone)
+    assert not checks_loops_at_once(alone)
     assert (found.status, _told(found)) == (expected.status, _told(expected))
     assert found.status is loop.status
     assert loop.words in "".join(finding.message for finding in found.findings)
@@ -145,14 +134,14 @@ def test_a_loop_checked_at_once_has_the_profile_of_each_read_checked_alone(
         _run(bench, source, LOOPS[1].kernel, 0, profile=True) for source in (_TOGETHER, _ALONE)
     )
 
-    assert _reads_checked_alone(alone)
+    assert not checks_loops_at_once(alone)
     assert found.profiles == expected.profiles
 
 
 def test_the_loops_are_checked_at_once(bench: Bench) -> None:
     build = bench.build(_TOGETHER, _KERNEL.findall(_TOGETHER), 64)
 
-    assert b"hip_emulator_series" in build.library
+    assert checks_loops_at_once(build)
 
 
 _LOCAL = """extern "C" __global__ void NAME(const float* x, float* y, int n) {

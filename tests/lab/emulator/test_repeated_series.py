@@ -6,10 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from rocm_pipeline.lab.emulator import EmulatorRun, instrumentation
-from rocm_pipeline.lab.emulator.lds_series import SeriesLoop
+from rocm_pipeline.lab.emulator import EmulatorRun
 from rocm_pipeline.lab.evidence import Status
-from tests.lab.emulator.bench import Bench, Start
+from tests.lab.emulator.bench import Bench, Start, checks_loops_at_once
 from tests.scale import scaled
 
 _KERNELS = scaled(short=40, long=400)
@@ -24,10 +23,6 @@ _OTHERS = (
     "sum += __shfl_xor(sum, 1);",
     "sum += (float)((char*)tile)[lane % 3];",
 )
-
-
-def _no_loops(*_: object) -> dict[int, SeriesLoop]:
-    return {}
 
 
 def _statement(rng: random.Random) -> str:
@@ -75,10 +70,9 @@ def _told(run: EmulatorRun) -> tuple[Status, list[tuple[int | None, str]]]:
 def test_what_is_found_is_what_is_found_when_each_read_is_looked_at(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, wave: int
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(instrumentation, "series_loops", _no_loops)
-        alone = bench.build(_ALONE, [f"drawn_{seed}" for seed in range(_KERNELS)], wave)
-    assert b"hip_emulator_series" not in alone.library
+    names = [f"drawn_{seed}" for seed in range(_KERNELS)]
+    bench.build_with_each_read_alone(_ALONE, names, wave, monkeypatch)
+    assert checks_loops_at_once(bench.build(_TOGETHER, names, wave))
     met = set[Status]()
     for seed in range(_KERNELS):
         found, expected = (_run(bench, source, seed, wave) for source in (_TOGETHER, _ALONE))
