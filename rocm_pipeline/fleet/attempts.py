@@ -8,7 +8,7 @@ from typing import Any
 
 from rocm_pipeline.fleet import servers, transport
 from rocm_pipeline.fleet.answers import NOTICED_LOAD_NS, received_of, seconds_waited, timing_of
-from rocm_pipeline.fleet.chat import ChatRequest, Failure
+from rocm_pipeline.fleet.chat import PROVIDER, ChatRequest, Failure
 from rocm_pipeline.fleet.dispatch import Dispatcher
 from rocm_pipeline.fleet.health import Finished
 from rocm_pipeline.fleet.hosts import Preferences
@@ -20,7 +20,6 @@ from rocm_pipeline.fleet.transport import Answer, Call, Deadlines
 from rocm_pipeline.records.journal import Intent, Journal, Received
 from rocm_pipeline.records.outcome import Outcome
 
-PROVIDER = "ollama"
 CHARGED_SECONDS = 30.0
 """For so long a slot counts as taken whose answer we stopped reading."""
 

@@ -13,6 +13,8 @@ from rocm_pipeline.records.journal import CleanText
 from rocm_pipeline.records.outcome import Outcome
 from rocm_pipeline.records.store import canonical_json, sha256
 
+PROVIDER = "ollama"
+"""Who answers, in the journal."""
 Sampling = Literal["temperature", "top_p", "top_k", "min_p", "repeat_penalty", "stop"]
 """Options a request may set. Any other makes a host reload the model, so it is the fleet's."""
 

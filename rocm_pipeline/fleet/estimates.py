@@ -1,4 +1,4 @@
-"""What is expected of hosts and of answers, learnt from what was measured.
+"""What is expected of hosts, learnt from what was measured.
 
 Every value is plain frozen data, so that several processes can share it in the records: read it,
 put one observation to it, write it back.
@@ -14,8 +14,6 @@ from rocm_pipeline.fleet.state import Speed
 
 WEIGHT = 0.4
 """Of the newest observation; the rest is history."""
-LENGTH_QUANTILE = 0.7
-"""Of a role's answers, this share is expected to be no longer than the estimate."""
 ASSUMED = Speed(prompt_tps=400.0, decode_tps=20.0, load_seconds=20.0)
 """Of a model that nobody has seen answer; the first answers replace it."""
 _MIN_TOKENS = 8
@@ -152,15 +150,3 @@ class Speeds:
 def _median(values: Iterable[float | None], assumed: float) -> float:
     known = [value for value in values if value]
     return median(known) if known else assumed
-
-
-def expected_length(seen: Iterable[int], limit: int) -> int:
-    """Return the tokens an answer is expected to have, from those seen of the same role.
-
-    `limit` is the most that the request allows; half of it is taken while nothing was seen.
-    """
-    lengths = sorted(seen)
-    if not lengths:
-        return max(1, limit // 2)
-    index = min(len(lengths) - 1, int(LENGTH_QUANTILE * len(lengths)))
-    return min(limit, max(1, lengths[index]))

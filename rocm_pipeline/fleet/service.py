@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections import defaultdict, deque
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,10 +21,11 @@ from rocm_pipeline.fleet.chat import (
 )
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.dispatch import AllClosedError, Dispatcher, Lease, Pace, Seen
-from rocm_pipeline.fleet.estimates import ASSUMED, expected_length
+from rocm_pipeline.fleet.estimates import ASSUMED
 from rocm_pipeline.fleet.health import probe
 from rocm_pipeline.fleet.hosts import FleetConfig, Host, Preferences, default_preferences
 from rocm_pipeline.fleet.inventory import HostReport, Inventory, Place
+from rocm_pipeline.fleet.lengths import Lengths
 from rocm_pipeline.fleet.policy import EarliestEnd, Policy
 from rocm_pipeline.fleet.race import Copy, Ended, Race
 from rocm_pipeline.fleet.reactions import left_after, reaction
@@ -43,7 +43,6 @@ MAX_CALLS = 12
 WAIT_SECONDS = 24 * 3600.0
 """A request that waited so long for a slot has no owner any more."""
 CHARACTERS_PER_TOKEN = 3.5
-LENGTHS_KEPT = 200
 
 _log = logging.getLogger(__name__)
 
@@ -72,8 +71,7 @@ class Fleet:
         self._preferences = preferences or default_preferences()
         self._deadlines = deadlines or Deadlines()
         self._inventory = Inventory(hosts, self._preferences, self._deadlines)
-        self._lengths = defaultdict[str, deque[int]](lambda: deque(maxlen=LENGTHS_KEPT))
-        """Tokens of the latest answers, by role."""
+        self._lengths = Lengths(journal)
         pace = pace or Pace()
         self._dispatcher = Dispatcher(
             leases, policy or EarliestEnd(), self._probe, back_off or BackOff(), pace, assumed
@@ -126,7 +124,7 @@ class Fleet:
             for copy in self._ask(request, places, queued, failures):
                 answer, place = copy.answer, copy.place
                 if answer.outcome is Outcome.OK:
-                    self._lengths[request.role].append(answer.tokens_out)
+                    self._lengths.observe(request, answer.tokens_out)
                     return fresh_reply(copy.attempt_id, place, answer)
                 failures.append(failure_of(copy.attempt_id, place, answer))
                 _log.warning("%s", failures[-1].words)
@@ -175,7 +173,7 @@ class Fleet:
             job=request.job,
             places=tuple(by_pair),
             tokens_in=(len(request.system) + len(request.prompt)) / CHARACTERS_PER_TOKEN,
-            tokens_out=expected_length(tuple(self._lengths[request.role]), request.max_tokens),
+            tokens_out=self._lengths.expected(request),
             priority=request.priority,
         )
         try:

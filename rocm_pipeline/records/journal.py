@@ -119,6 +119,16 @@ class Replay:
 
 
 @dataclass(frozen=True)
+class Written:
+    """How long a whole answer was, and what had been asked."""
+
+    target: str
+    purpose: str
+    task_id: str | None
+    tokens_out: int
+
+
+@dataclass(frozen=True)
 class Recovery:
     """What `recover` found: answers saved from the inbox, and calls of unknown outcome."""
 
@@ -224,6 +234,19 @@ class Journal:
         if row is None or row.reply_sha256 is None:
             return None
         return Replay(row, self._store.get_text(row.reply_sha256))
+
+    def lengths(self, provider: str, role: str, most: int) -> list[Written]:
+        """Return how long the whole answers of a role were, the newest first."""
+        row = AttemptRow
+        query = (
+            select(row.target, row.purpose, row.task_id, row.tokens_out)
+            .where(row.status == Outcome.OK.value)
+            .where(row.provider == provider, row.role == role, row.tokens_out > 0)
+            .order_by(row.t_done.desc(), row.attempt_id)
+            .limit(most)
+        )
+        with self._database.reading() as session:
+            return [Written(*found) for found in session.execute(query)]
 
     def unknown(self, intent: Intent) -> tuple[AttemptRow, ...]:
         """Return the equal calls of unknown outcome; a paid call may need care before a resend."""

@@ -1,4 +1,4 @@
-"""What the fleet learns of its hosts and of the lengths of answers."""
+"""What the fleet learns of its hosts."""
 
 import pytest
 
@@ -8,7 +8,6 @@ from rocm_pipeline.fleet.estimates import (
     Learnt,
     Speeds,
     Timing,
-    expected_length,
 )
 
 USUAL = Timing(tokens_in=1_000, prompt_seconds=1.0, tokens_out=500, decode_seconds=10.0)
@@ -61,9 +60,3 @@ def test_what_was_guessed_is_guessed_anew_after_an_answer() -> None:
     assert speeds.of("b", CODER) == ASSUMED
     speeds.observe("a", CODER, USUAL, was_loaded=True)
     assert speeds.of("b", CODER).decode_tps == pytest.approx(50)
-
-
-def test_a_length_is_a_high_quantile_of_those_seen_and_never_above_the_limit() -> None:
-    assert expected_length([], limit=1_000) == 500
-    assert expected_length(range(1, 101), limit=1_000) == 71
-    assert expected_length([5_000], limit=1_000) == 1_000
