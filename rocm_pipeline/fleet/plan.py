@@ -29,23 +29,23 @@ def stretch(running: Running, now: float) -> float:
     return max(1.0, taken / expected) if expected > 0 else 1.0
 
 
-def _models_answering(host: HostState) -> int:
-    busy = host.busy
-    return len(busy) if len(busy) < 2 else len({running.model for running in busy})
-
-
 class Lane:
     """One host in the plan: when its slots become free, what will be loaded by then."""
 
     __slots__ = ("_slots", "_warm", "budget", "chosen", "host", "loaded", "reload")
 
     def __init__(self, host: HostState, now: float) -> None:
+        busy, room = host.busy, host.room
         self.host = host
-        self.budget = host.free
-        ends = [now + expected_left(running, now) for running in host.busy]
-        self._slots = sorted(ends + [now] * self.budget)
+        self.budget = free = host.free
+        self._slots = [now + expected_left(running, now) for running in busy] + [now] * free
+        self._slots.sort()
         self.loaded = host.resident
-        self.reload = host.room is not None and _models_answering(host) >= host.room
+        self.reload = (
+            room is not None
+            and len(busy) >= room
+            and len({running.model for running in busy}) >= room
+        )
         """Whether another model must wait until those that answer now have drained."""
         self.chosen: list[tuple[Kind, str]] = []
         """What is planned here, in order."""
@@ -60,9 +60,14 @@ class Lane:
         self, models: Sequence[str], avoid: frozenset[tuple[str, str]]
     ) -> tuple[str, int] | None:
         """Return the best of `models` that may be asked here, and its place in the list."""
+        # Only of hosts that are open, and asked for all of them at every decision.
         host = self.host
         for rank, model in enumerate(models):
-            if host.serves(model) and not (avoid and (host.name, model) in avoid):
+            if (
+                model in host.models
+                and model not in host.closed_models
+                and not (avoid and (host.name, model) in avoid)
+            ):
                 return model, rank
         return None
 
@@ -105,8 +110,7 @@ class Plan:
         self.now = now
         self.lanes = [Lane(host, now) for host in hosts if not host.closed and host.slots > 0]
         self._free = [lane for lane in self.lanes if lane.budget]
-        self._served: dict[object, list[tuple[Lane, str, Speed, float]]] = {}
-        self._speeds: dict[object, Speed | None] = {}
+        self._served: dict[tuple[tuple[str, ...], frozenset[tuple[str, str]]], _Served] = {}
 
     @property
     def has_free_slots(self) -> bool:
@@ -126,7 +130,7 @@ class Plan:
         """
         found: list[tuple[tuple[int, float], Kind]] = []
         for kind in kinds:
-            speed = self._fastest(kind)
+            speed = self._served_for(kind).fastest
             if speed is not None:
                 shortest = kind.jobs[-1]
                 seconds = speed.seconds(shortest.tokens_in, shortest.tokens_out)
@@ -142,7 +146,7 @@ class Plan:
         now, jobs = self.now, kind.jobs
         first, count = jobs[0], len(jobs)
         heads: list[tuple[float, float, int]] = []
-        served = self._lanes_for(kind)
+        served = self._served_for(kind).options
         for position, (lane, model, speed, cost) in enumerate(served):
             end = lane.end(model, speed, first)
             heads.append(((end - now) * cost, end, position))
@@ -159,30 +163,40 @@ class Plan:
                 end = lane.end(model, speed, jobs[following])
                 heapq.heapreplace(heads, ((end - now) * cost, end, position))
 
-    def _lanes_for(self, kind: Kind) -> list[tuple[Lane, str, Speed, float]]:
-        """Return (lane, model, its speed there, cost of its rank), once for each list of models."""
+    def _served_for(self, kind: Kind) -> "_Served":
+        """Return who may be asked, looked up once for each list of models."""
         key = (kind.models, kind.avoid)
-        if key not in self._served:
-            self._served[key] = [
-                (lane, model, lane.host.models[model], LESSER_MODEL_COST**rank)
-                for lane in self.lanes
-                for model, rank in filter(None, [lane.model_for(kind.models, kind.avoid)])
-            ]
-        return self._served[key]
+        served = self._served.get(key)
+        if served is None:
+            served = self._served[key] = _Served(self.lanes, kind)
+        return served
 
-    def _fastest(self, kind: Kind) -> Speed | None:
-        key = (kind.models, kind.avoid)
-        if key not in self._speeds:
-            served = self._lanes_for(kind)
-            best = min((cost for _, _, _, cost in served), default=0.0)
-            speeds = [speed for _, _, speed, cost in served if cost == best]
-            self._speeds[key] = max(speeds, key=_decode_tps, default=None)
-        return self._speeds[key]
+
+class _Served:
+    """Where the jobs of a kind may be asked."""
+
+    __slots__ = ("fastest", "options")
+
+    def __init__(self, lanes: Sequence[Lane], kind: Kind) -> None:
+        self.options: list[tuple[Lane, str, Speed, float]] = []
+        """Lane, the best model to ask for there, its speed, the cost of its rank."""
+        self.fastest: Speed | None = None
+        """Of the best model that any lane may be asked for."""
+        models, avoid, best = kind.models, kind.avoid, len(kind.models)
+        for lane in lanes:
+            found = lane.model_for(models, avoid)
+            if found is None:
+                continue
+            model, rank = found
+            speed = lane.host.models[model]
+            self.options.append((lane, model, speed, LESSER_MODEL_COST**rank))
+            if (
+                self.fastest is None
+                or rank < best
+                or (rank == best and speed.decode_tps > self.fastest.decode_tps)
+            ):
+                best, self.fastest = rank, speed
 
 
 def _order(found: tuple[tuple[int, float], Kind]) -> tuple[int, float]:
     return found[0]
-
-
-def _decode_tps(speed: Speed) -> float:
-    return speed.decode_tps
