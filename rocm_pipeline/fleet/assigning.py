@@ -11,6 +11,7 @@ from rocm_pipeline.fleet import circuits
 from rocm_pipeline.fleet.backlog import Backlog
 from rocm_pipeline.fleet.circuits import WHOLE_HOST
 from rocm_pipeline.fleet.estimates import ASSUMED, Speeds
+from rocm_pipeline.fleet.gathering import Gathering
 from rocm_pipeline.fleet.policy import Policy
 from rocm_pipeline.fleet.residency import learnt_of, resident_on, room_of
 from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running, Speed
@@ -49,8 +50,11 @@ def wish_of(text: str) -> Wish:
 class Assigner:
     """Asks the policy who starts next; remembers what did not change since the last time."""
 
-    def __init__(self, policy: Policy, assumed: Speed = ASSUMED) -> None:
+    def __init__(
+        self, policy: Policy, gathering: Gathering | None = None, assumed: Speed = ASSUMED
+    ) -> None:
         self._policy = policy
+        self._gathering = gathering or Gathering(0.0, 0.0)
         self._rows: Rows | None = None
         self._speeds = Speeds(assumed=assumed)
         self._answers: dict[Pair, int] = {}
@@ -73,16 +77,25 @@ class Assigner:
             return
         self._refresh(board)
         hosts = [self._states[name] for name in board.hosts]
+        gathers = board.now < self.gathers_until
+        if gathers and not any(host.free and host.resident for host in hosts):
+            return
         if alone:
             jobs = [self._job(board, ticket) for ticket in running]
             starts = self._policy.hedge(board.now, jobs, hosts)
         else:
             starts = self._policy.decide(board.now, self._backlog, hosts)
         for start in starts:
-            self._start(board, start)
+            must_load = start.model not in self._states[start.host].resident
+            if not (gathers and must_load):
+                self._start(board, start, must_load)
 
-    def _start(self, board: Board, start: Assignment) -> None:
-        must_load = start.model not in self._states[start.host].resident
+    @property
+    def gathers_until(self) -> float:
+        """Until then (epoch) no model is loaded: more questions of the same batch may come."""
+        return self._gathering.ends
+
+    def _start(self, board: Board, start: Assignment, must_load: bool) -> None:
         if start.hedge:
             first = board.running[start.job_id]
             board.put(
@@ -110,6 +123,7 @@ class Assigner:
 
     def _refresh(self, board: Board) -> None:
         now = time.monotonic()
+        known = self._backlog
         closed = {pair: row.state for pair, row in board.circuits.items()}
         if board.rows is not self._rows or closed != self._closed:
             self._rows, self._closed = board.rows, closed
@@ -129,6 +143,8 @@ class Assigner:
             if ticket is None:
                 self._backlog.drop(name)
             else:
+                if name not in known:
+                    self._gathering.arrived(board.now)
                 self._backlog.put(self._job(board, ticket))
         board.rows.queued.clear()
         for host in changed:

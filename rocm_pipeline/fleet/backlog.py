@@ -49,6 +49,9 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._places)
 
+    def __contains__(self, job_id: str) -> bool:
+        return job_id in self._places
+
     def put(self, job: Job) -> None:
         """Add a job, or replace the one of this id."""
         self.drop(job.id)

@@ -15,6 +15,7 @@ from rocm_pipeline.fleet import circuits
 from rocm_pipeline.fleet.assigning import Assigner, Wish
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.estimates import ASSUMED
+from rocm_pipeline.fleet.gathering import Gathering
 from rocm_pipeline.fleet.health import Finished, learn
 from rocm_pipeline.fleet.policy import Policy
 from rocm_pipeline.fleet.state import Speed
@@ -29,6 +30,8 @@ PROBE_SECONDS = 60.0
 """A probe takes less; the claim of a process that ended in the middle of one ends then."""
 UNSEEN_SECONDS = 2 * 3600.0
 UNUSED_SECONDS = 30 * 24 * 3600.0
+GATHER_AT_MOST = 10.0
+"""Times `Pace.gather`: requests that come and come are not waited for any longer."""
 
 Probe = Callable[[str, str], str]
 """Asks a host (URL) about itself or a model there; returns what is wrong, empty when well."""
@@ -46,6 +49,8 @@ class Pace:
     """While any waits or may be hedged: for slots of processes that are gone, and for back-offs."""
     beat: float = 15.0
     """For other machines: this process lives."""
+    gather: float = 0.1
+    """While new requests come at shorter intervals, none is started that needs a load."""
     stopped: float = 3.0
     """For so long a slot counts as taken whose connection we closed; the server has to notice."""
 
@@ -74,12 +79,16 @@ class Dispatcher:
         assumed: Speed = ASSUMED,
     ) -> None:
         self._leases = leases
-        self._assigner = Assigner(policy, assumed)
         self._probe = probe
         self._back_off = back_off
         self._pace = pace or Pace()
+        gathering = Gathering(self._pace.gather, GATHER_AT_MOST * self._pace.gather)
+        self._assigner = Assigner(policy, gathering, assumed)
         self._changed = threading.Condition()
         self._waiting: dict[str, Waiting] = {}
+        self._arriving: list[TicketRow] = []
+        """Of requests that wait; the next transaction puts them on the board."""
+        self._arrived_at = 0.0
         self._held: set[str] = set()
         self._hedges: dict[str, OnHedge] = {}
         """By running ticket of this process: who reads a second answer."""
@@ -89,7 +98,7 @@ class Dispatcher:
         self._handed_out: Rows | None = None
         """Of which rows those that wait were last told all."""
         self._wake_at = 0.0
-        """When a back-off ends and deciding may help (seconds since the epoch)."""
+        """When something changes by itself and deciding may help (seconds since the epoch)."""
         self._attendant: threading.Thread | None = None
 
     def announce(self, hosts: Sequence[Seen]) -> None:
@@ -142,17 +151,13 @@ class Dispatcher:
         mine = Waiting(ticket.ticket_id, wish, ticket.give_up_at)
         with self._changed:
             self._waiting[mine.ticket_id] = mine
+            self._arriving.append(ticket)
+            is_alone = time.monotonic() - self._arrived_at > self._pace.look
+            self._arrived_at = time.monotonic()
         try:
-            with self._board() as board:
-                board.put(ticket)
-                self._decide(board)
-                due = self._due(board, mine.hosts)
-                if ticket.host is None:
-                    self._wake_at = _next_change(board)
-                    if not due:
-                        mine.judge(board, self._back_off.patience)
-            for host, model in due:
-                self._examine(host, model)
+            # Of many at once only the first is put on the board at once, the others together.
+            if is_alone:
+                self._look_again()
             while not mine.ended.is_set():
                 self._attend()
                 mine.ended.wait(self._pace.beat)
@@ -227,8 +232,18 @@ class Dispatcher:
 
     @contextmanager
     def _board(self) -> Generator[Board, None, None]:
-        with self._leases.deciding() as board:
-            yield board
+        with self._changed:
+            arriving, self._arriving = self._arriving, []
+        try:
+            with self._leases.deciding() as board:
+                for ticket in arriving:
+                    if ticket.ticket_id in self._waiting and not board.ticket(ticket.ticket_id):
+                        board.put(ticket)
+                yield board
+        except BaseException:
+            with self._changed:
+                self._arriving = arriving + self._arriving
+            raise
         orphans: list[str] = []
         with self._changed:
             if board.is_news or board.rows is not self._handed_out:
@@ -256,10 +271,12 @@ class Dispatcher:
             board.end_abandoned()
         self._assigner.assign(board, tuple(self._hedges))
 
-    def _due(self, board: Board, hosts: frozenset[str]) -> list[tuple[str, str]]:
-        """Claim the circuits to be probed now."""
+    def _due(self, board: Board) -> list[tuple[str, str]]:
+        """Claim the circuits that are to be probed now, of hosts that somebody waits for."""
         if not board.circuits:
             return []
+        with self._changed:
+            hosts = frozenset().union(*(mine.hosts for mine in self._waiting.values()))
         found = circuits.due(board, hosts, claim_seconds=PROBE_SECONDS)
         return [(row.host, row.model) for row in found]
 
@@ -315,7 +332,7 @@ class Dispatcher:
                 if not waits and not may_hedge:
                     continue
                 is_time = now - decided > self._pace.decide or time.time() >= self._wake_at
-                if is_time or self._leases.has_news():
+                if is_time or self._arriving or self._leases.has_news():
                     decided = now
                     self._look_again()
             except BaseException as error:
@@ -328,22 +345,22 @@ class Dispatcher:
                 time.sleep(self._pace.look)
 
     def _look_again(self) -> None:
-        with self._changed:
-            hosts = frozenset().union(*{mine.hosts for mine in self._waiting.values()})
         with self._board() as board:
             self._decide(board)
-            due = self._due(board, hosts)
-            self._wake_at = _next_change(board)
+            due = self._due(board)
+            self._wake_at = self._next_change(board)
             if not due:
                 self._judge(board)
         for host, model in due:
             threading.Thread(target=self._examine, args=(host, model), daemon=True).start()
 
-
-def _next_change(board: Board) -> float:
-    """When something changes by itself: a back-off of a circuit or of a busy host ends."""
-    times = [
-        row.retry_at for row in board.circuits.values() if row.state != circuits.State.CLOSED.value
-    ]
-    times += [row.calm_at for row in board.hosts.values()]
-    return min((at for at in times if at > board.now), default=float("inf"))
+    def _next_change(self, board: Board) -> float:
+        """When something changes by itself: a back-off ends, or a batch is taken to be whole."""
+        times = [
+            row.retry_at
+            for row in board.circuits.values()
+            if row.state != circuits.State.CLOSED.value
+        ]
+        times += [row.calm_at for row in board.hosts.values()]
+        times.append(self._assigner.gathers_until)
+        return min((at for at in times if at > board.now), default=float("inf"))

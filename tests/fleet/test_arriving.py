@@ -1,0 +1,84 @@
+"""Requests that come at once go on the board together; none is lost on the way."""
+
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from rocm_pipeline.errors import UserError
+from rocm_pipeline.fleet.circuits import BackOff
+from rocm_pipeline.fleet.dispatch import Dispatcher, Lease, Pace, Seen
+from rocm_pipeline.records.database import Database
+from rocm_pipeline.records.leases import Board, Leases
+from tests.fleet.policies import AnyFree
+from tests.fleet.test_shared_slots import MODEL, finished, wish
+
+SLOTS = 2
+
+
+class CountedLeases(Leases):
+    """Counts its transactions, and fails in the next one when told to."""
+
+    transactions = 0
+    fails_next = False
+
+    @contextmanager
+    def deciding(self) -> Generator[Board, None, None]:
+        self.transactions += 1
+        if self.fails_next:
+            self.fails_next = False
+            raise UserError("the database is locked", where="records", fix="Try again.")
+        with super().deciding() as board:
+            yield board
+
+
+@pytest.fixture
+def leases(tmp_path: Path) -> CountedLeases:
+    return CountedLeases(Database(f"{tmp_path}/records.db"))
+
+
+def dispatcher(leases: Leases, look: float) -> Dispatcher:
+    given = Dispatcher(
+        leases, AnyFree(), lambda _host, _model: "", BackOff(), Pace(look=look, gather=0.0)
+    )
+    given.announce([Seen("http://a", "a", SLOTS, (MODEL,))])
+    return given
+
+
+def take(given: Dispatcher) -> Lease:
+    return given.acquire(wish(), since=time.time(), give_up_seconds=60)
+
+
+def test_many_at_once_take_few_transactions(leases: CountedLeases) -> None:
+    given, many = dispatcher(leases, look=1.0), 40
+    held = [take(given), take(given)]
+    before = leases.transactions
+
+    def take_and_give_back(_: int) -> None:
+        lease = take(given)
+        given.release(lease, finished(lease))
+
+    with ThreadPoolExecutor(many) as pool:
+        asked = [pool.submit(take_and_give_back, number) for number in range(many)]
+        time.sleep(0.5)
+        assert leases.transactions - before < many / 4
+        for lease in held:
+            given.release(lease, finished(lease))
+        for each in asked:
+            each.result(timeout=60)
+
+
+def test_a_transaction_that_fails_loses_no_request(leases: CountedLeases) -> None:
+    given = dispatcher(leases, look=2.0)
+    held = [take(given), take(given)]
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(take, given)
+        time.sleep(0.2)
+        leases.fails_next = True
+        with pytest.raises(UserError, match="locked"):
+            given.release(held[0], finished(held[0]))
+        given.release(held[0], finished(held[0]))
+        assert asked.result(timeout=60).host == "http://a"
