@@ -72,8 +72,7 @@ Arms = dict[str, tuple[ArmRun, ...]]
 
 async def ours(run: Run) -> Ended:
     """The product's fleet."""
-    hosts = run.scenario.hosts
-    played = await asyncio.to_thread(product.play, hosts, run.urls, run.jobs, run.scale)
+    played = await asyncio.to_thread(product.play, run.scenario, run.urls, run.jobs)
     return Ended(
         played.seconds / run.scale, played.lost, played.wrong, cpu_seconds=played.cpu_seconds
     )

@@ -243,6 +243,12 @@ def _is_length(line: str) -> bool:
     return line.lower().startswith("content-length:")
 
 
+def identity(model: str) -> str:
+    """Return what the product calls a model of these servers."""
+    listed = _listed(model)
+    return f"{listed['name']}@{listed['digest']}"
+
+
 def _listed(model: str) -> dict[str, object]:
     name = f"{model}:latest"
     return {
