@@ -60,6 +60,8 @@ class Assigner:
         self._answers: dict[Pair, int] = {}
         self._states: dict[str, HostState] = {}
         self._states_at = 0.0
+        self._shut: set[str] = set()
+        """Hosts of `_states` that are closed."""
         self._backlog = Backlog()
         self._closed: dict[Pair, str] = {}
         self._avoid: dict[tuple[Pair, ...], frozenset[Pair]] = {}
@@ -135,8 +137,9 @@ class Assigner:
             self._states_at = now
             self._states.clear()
         # What is closed may open by itself, at any time.
-        closed_now = {name for name, state in self._states.items() if state.closed}
-        changed = {*board.rows.touched, *closed_now, *(set(board.hosts) - set(self._states))}
+        changed = {*board.rows.touched, *self._shut}
+        if not self._states:
+            changed.update(board.hosts)
         board.rows.touched.clear()
         for name in board.rows.queued:
             ticket = board.waiting.get(name)
@@ -153,12 +156,15 @@ class Assigner:
                     self._answers[host, model] = row.answers
                     self._speeds.put(host, model, learnt_of(row))
         for host in changed:
+            self._shut.discard(host)
             row = board.hosts.get(host)
             if row is None:
                 self._states.pop(host, None)
-            else:
-                busy = tuple(map(_running, board.running_on[host].values()))
-                self._states[host] = self._state(board, row, busy)
+                continue
+            busy = tuple(map(_running, board.running_on[host].values()))
+            state = self._states[host] = self._state(board, row, busy)
+            if state.closed:
+                self._shut.add(host)
 
     def _state(self, board: Board, row: HostRow, busy: tuple[Running, ...]) -> HostState:
         return HostState(

@@ -16,6 +16,8 @@ WEIGHT = 0.4
 """Of the newest observation; the rest is history."""
 ASSUMED = Speed(prompt_tps=400.0, decode_tps=20.0, load_seconds=20.0)
 """Of a model that nobody has seen answer; the first answers replace it."""
+GUESSES_HOLD = 20
+"""After so many answers of known pairs, what others are guessed to be is guessed anew."""
 _MIN_TOKENS = 8
 """Fewer tell nothing about a speed: the clock is mostly that of the request."""
 
@@ -91,6 +93,7 @@ class Speeds:
         self._found: dict[tuple[str, str], Speed] = {}
         self._guessed: set[tuple[str, str]] = set()
         self._typical: dict[str, Speed] = {}
+        self._since_guess = 0
         for (host, model), some in (learnt or {}).items():
             self.put(host, model, some)
 
@@ -103,12 +106,19 @@ class Speeds:
 
     def put(self, host: str, model: str, learnt: Learnt) -> None:
         """Take over what is known of one pair."""
+        is_new = model not in self._by_host[host]
         self._by_host[host][model] = self._by_model[model][host] = learnt
-        self._typical.pop(model, None)
         self._found.pop((host, model), None)
+        self._since_guess += 1
+        if is_new or self._since_guess >= GUESSES_HOLD:
+            self._forget_guesses()
+
+    def _forget_guesses(self) -> None:
         for pair in self._guessed:
             self._found.pop(pair, None)
         self._guessed.clear()
+        self._typical.clear()
+        self._since_guess = 0
 
     def of(self, host: str, model: str) -> Speed:
         """Return the speed expected of `model` on `host`."""

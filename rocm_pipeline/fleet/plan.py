@@ -56,21 +56,6 @@ class Lane:
         """Whether nothing of a lower or equal level can change what starts here now."""
         return self._warm >= self.budget
 
-    def model_for(
-        self, models: Sequence[str], avoid: frozenset[tuple[str, str]]
-    ) -> tuple[str, int] | None:
-        """Return the best of `models` that may be asked here, and its place in the list."""
-        # Only of hosts that are open, and asked for all of them at every decision.
-        host = self.host
-        for rank, model in enumerate(models):
-            if (
-                model in host.models
-                and model not in host.closed_models
-                and not (avoid and (host.name, model) in avoid)
-            ):
-                return model, rank
-        return None
-
     def end(self, model: str, speed: Speed, job: Job) -> float:
         """Return when the job would end here, put behind all that is planned."""
         took = job.tokens_in / speed.prompt_tps + job.tokens_out / speed.decode_tps
@@ -147,21 +132,22 @@ class Plan:
         first, count = jobs[0], len(jobs)
         heads: list[tuple[float, float, int]] = []
         served = self._served_for(kind).options
-        for position, (lane, model, speed, cost) in enumerate(served):
+        for position, (lane, model, speed, rank) in enumerate(served):
             end = lane.end(model, speed, first)
-            heads.append(((end - now) * cost, end, position))
+            heads.append(((end - now) * LESSER_MODEL_COST**rank, end, position))
         if not heads:
             return
         heapq.heapify(heads)
         for following in range(1, count + 1):
             _, end, position = heads[0]
-            lane, model, speed, cost = served[position]
+            lane, model, speed, rank = served[position]
             lane.add(kind, model, end)
             if lane.budget and lane.is_settled and self.is_settled:
                 return
             if following < count:
                 end = lane.end(model, speed, jobs[following])
-                heapq.heapreplace(heads, ((end - now) * cost, end, position))
+                cost = (end - now) * LESSER_MODEL_COST**rank
+                heapq.heapreplace(heads, (cost, end, position))
 
     def _served_for(self, kind: Kind) -> "_Served":
         """Return who may be asked, looked up once for each list of models."""
@@ -178,25 +164,35 @@ class _Served:
     __slots__ = ("fastest", "options")
 
     def __init__(self, lanes: Sequence[Lane], kind: Kind) -> None:
-        self.options: list[tuple[Lane, str, Speed, float]] = []
-        """Lane, the best model to ask for there, its speed, the cost of its rank."""
-        self.fastest: Speed | None = None
+        self.options = options(lanes, kind.models, kind.avoid)
+        best = min((rank for _, _, _, rank in self.options), default=0)
+        speeds = [speed for _, _, speed, rank in self.options if rank == best]
+        self.fastest = max(speeds, key=_decode_tps, default=None)
         """Of the best model that any lane may be asked for."""
-        models, avoid, best = kind.models, kind.avoid, len(kind.models)
-        for lane in lanes:
-            found = lane.model_for(models, avoid)
-            if found is None:
-                continue
-            model, rank = found
-            speed = lane.host.models[model]
-            self.options.append((lane, model, speed, LESSER_MODEL_COST**rank))
+
+
+def options(
+    lanes: Sequence[Lane], models: Sequence[str], avoid: frozenset[tuple[str, str]]
+) -> list[tuple[Lane, str, Speed, int]]:
+    """Return the lanes that may be asked: each with its best model, that one's speed and place."""
+    found: list[tuple[Lane, str, Speed, int]] = []
+    for lane in lanes:
+        host = lane.host
+        speeds, closed = host.models, host.closed_models
+        for rank, model in enumerate(models):
             if (
-                self.fastest is None
-                or rank < best
-                or (rank == best and speed.decode_tps > self.fastest.decode_tps)
+                model in speeds
+                and model not in closed
+                and not (avoid and (host.name, model) in avoid)
             ):
-                best, self.fastest = rank, speed
+                found.append((lane, model, speeds[model], rank))
+                break
+    return found
 
 
 def _order(found: tuple[tuple[int, float], Kind]) -> tuple[int, float]:
     return found[0]
+
+
+def _decode_tps(speed: Speed) -> float:
+    return speed.decode_tps

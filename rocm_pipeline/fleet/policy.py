@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from rocm_pipeline.fleet.backlog import Backlog
-from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, stretch
+from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, options, stretch
 from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running
 
 HEDGE_SAVING = 0.4
@@ -114,8 +114,6 @@ def _copy_of(job: Job, work: Running, now: float) -> Job:
 
 def _copies(job: Job, there: str, lanes: Sequence[Lane]) -> Iterator[tuple[float, str, str, Lane]]:
     """Yield when the job would end in each free slot elsewhere."""
-    for lane in lanes:
-        found = lane.model_for(job.models, job.avoid)
-        if lane.budget and lane.host.name != there and found is not None:
-            model = found[0]
-            yield lane.end(model, lane.host.models[model], job), lane.host.name, model, lane
+    elsewhere = [lane for lane in lanes if lane.budget and lane.host.name != there]
+    for lane, model, speed, _ in options(elsewhere, job.models, job.avoid):
+        yield lane.end(model, speed, job), lane.host.name, model, lane

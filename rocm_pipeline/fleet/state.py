@@ -79,10 +79,6 @@ class HostState:
         """Return the slots that may be filled now."""
         return 0 if self.closed else max(0, self.slots - len(self.busy))
 
-    def serves(self, model: str) -> bool:
-        """Say whether `model` may be asked for here now."""
-        return not self.closed and model in self.models and model not in self.closed_models
-
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

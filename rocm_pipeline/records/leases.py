@@ -191,10 +191,12 @@ class Board:
 
     def end_abandoned(self) -> None:
         """End the tickets of processes that are gone."""
-        tickets = [*self.waiting.values(), *self.running.values()]
-        gone = {name for name in {t.owner for t in tickets} if owner.is_gone(name)}
-        for ticket in tickets:
-            if ticket.owner in gone or self._is_over(ticket):
+        gone: dict[str, bool] = {}
+        for ticket in [*self.waiting.values(), *self.running.values()]:
+            process = ticket.owner
+            if process not in gone:
+                gone[process] = owner.is_gone(process)
+            if gone[process] or self._is_over(ticket):
                 self.end_ticket(ticket.ticket_id)
         for host in self.hosts.values():
             if host.reserved_by and (

@@ -78,6 +78,10 @@ def drawn(seed: int) -> tuple[list[Job], list[HostState]]:
     return jobs, hosts
 
 
+def may_be_asked(host: HostState, model: str) -> bool:
+    return not host.closed and model in host.models and model not in host.closed_models
+
+
 def states() -> Iterator[tuple[list[Job], list[HostState]]]:
     return map(drawn, range(scaled(short=1_000, long=20_000)))
 
@@ -93,7 +97,7 @@ def test_whatever_the_state_every_decision_can_be_carried_out() -> None:
         assert max(Counter(start.job_id for start in made).values(), default=0) <= 1
         for start in made:
             asked, at = by_id[start.job_id], by_name[start.host]
-            assert at.serves(start.model)
+            assert may_be_asked(at, start.model)
             assert start.model in asked.models
             assert (start.host, start.model) not in asked.avoid
             assert start.expected_end > NOW
@@ -109,7 +113,7 @@ def test_an_idle_fleet_that_can_do_something_does_something() -> None:
     for jobs, hosts in states():
         idle = [replace(some, busy=(), closed=False) for some in hosts]
         possible = any(
-            at.serves(model) and (at.name, model) not in some.avoid
+            may_be_asked(at, model) and (at.name, model) not in some.avoid
             for some in jobs
             for at in idle
             for model in some.models
