@@ -94,9 +94,11 @@ class Scenario:
     seeds: int = 20
     speeds_known: bool = True
     """Whether the fleet starts with the speeds that earlier work showed, or with none."""
-    scale: float = 0.06
+    scale: float = 0.25
     """Real seconds for a simulated one over HTTP. What an arm computes between two answers is not
     scaled: with too small a scale the routers' CPU time is compared and not their decisions."""
+    at_once: int = 6
+    """Plays over HTTP at the same time: with four hosts each of them waits most of the time."""
 
     def draw(self, seed: int) -> list[SimJob]:
         """Return the same jobs for the same seed, to every arm."""
@@ -167,5 +169,5 @@ def scenarios() -> tuple[Scenario, ...]:
         Scenario("503 storms on one", with_fault("b", Fault.STORMS)),
         Scenario("arrivals over time", unequal(), arrivals_over=240.0),
         Scenario("4 slots on each host", unequal(slots=4), jobs=200),
-        Scenario("64 hosts, 1,000 jobs", many(), jobs=1000, seeds=5, scale=0.25),
+        Scenario("64 hosts, 1,000 jobs", many(), jobs=1000, seeds=5, at_once=1),
     )
