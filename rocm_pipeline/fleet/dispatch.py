@@ -21,7 +21,7 @@ from rocm_pipeline.fleet.policy import Policy
 from rocm_pipeline.fleet.state import Speed
 from rocm_pipeline.fleet.waiting import AllClosedError, Lease, Waiting
 from rocm_pipeline.records import owner
-from rocm_pipeline.records.fleet_tables import HostRow, TicketRow
+from rocm_pipeline.records.fleet_tables import HostRow
 from rocm_pipeline.records.leases import Board, Leases, Rows
 
 __all__ = ["AllClosedError", "Dispatcher", "Lease", "Pace", "Seen"]
@@ -86,8 +86,8 @@ class Dispatcher:
         self._assigner = Assigner(policy, gathering, assumed)
         self._changed = threading.Condition()
         self._waiting: dict[str, Waiting] = {}
-        self._arriving: list[TicketRow] = []
-        """Of requests that wait; the next transaction puts them on the board."""
+        self._arriving: list[Waiting] = []
+        """Of those that wait: not on the board yet. The next decision puts them there."""
         self._arrived_at = 0.0
         self._held: set[str] = set()
         self._hedges: dict[str, OnHedge] = {}
@@ -136,26 +136,19 @@ class Dispatcher:
         `since` (epoch) is when the request came; a second attempt keeps its turn. Raises
         AllClosedError when every place is left alone and stays so for longer than the patience.
         """
-        now = time.time()
-        ticket = TicketRow(
+        mine = Waiting(
             ticket_id=f"t-{uuid.uuid4().hex[:20]}",
-            owner=owner.this_process(),
-            beat_at=now,
-            give_up_at=now + give_up_seconds,
-            wish_json=wish.model_dump_json(),
-            waiting_since=since,
-            must_load=False,
-            started_at=0.0,
-            expected_end=0.0,
+            wish=wish,
+            since=since,
+            give_up_at=time.time() + give_up_seconds,
         )
-        mine = Waiting(ticket.ticket_id, wish, ticket.give_up_at)
         with self._changed:
             self._waiting[mine.ticket_id] = mine
-            self._arriving.append(ticket)
+            self._arriving.append(mine)
             is_alone = time.monotonic() - self._arrived_at > self._pace.look
             self._arrived_at = time.monotonic()
         try:
-            # Of many at once only the first is put on the board at once, the others together.
+            # Of many that come together the first goes on the board at once, the others together.
             if is_alone:
                 self._look_again()
             while not mine.ended.is_set():
@@ -232,20 +225,15 @@ class Dispatcher:
 
     @contextmanager
     def _board(self) -> Generator[Board, None, None]:
-        with self._changed:
-            arriving, self._arriving = self._arriving, []
-        try:
-            with self._leases.deciding() as board:
-                for ticket in arriving:
-                    if ticket.ticket_id in self._waiting and not board.ticket(ticket.ticket_id):
-                        board.put(ticket)
-                yield board
-        except BaseException:
-            with self._changed:
-                self._arriving = arriving + self._arriving
-            raise
+        with self._leases.deciding() as board:
+            yield board
         orphans: list[str] = []
         with self._changed:
+            self._arriving = [
+                mine
+                for mine in self._arriving
+                if mine.ticket_id in self._waiting and not board.has_new(mine.ticket_id)
+            ]
             if board.is_news or board.rows is not self._handed_out:
                 self._handed_out = board.rows
                 for name in [name for name in self._waiting if name in board.running]:
@@ -266,6 +254,12 @@ class Dispatcher:
                     board.end_ticket(ticket_id)
 
     def _decide(self, board: Board) -> None:
+        with self._changed:
+            arriving = [mine for mine in self._arriving if mine.ticket_id in self._waiting]
+        for mine in arriving:
+            if board.ticket(mine.ticket_id) is None:
+                # A new row each time: one of a transaction that failed may say that it started.
+                board.put(mine.ticket())
         if board.now - self._cleaned_at > self._pace.decide / 2:
             self._cleaned_at = board.now
             board.end_abandoned()

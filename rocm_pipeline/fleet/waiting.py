@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rocm_pipeline.fleet import circuits
 from rocm_pipeline.fleet.assigning import Wish, all_closed
+from rocm_pipeline.records import owner
 from rocm_pipeline.records.fleet_tables import TicketRow
 from rocm_pipeline.records.leases import Board
 
@@ -39,6 +40,8 @@ class Waiting:
 
     ticket_id: str
     wish: Wish
+    since: float
+    """When the request came (seconds since the epoch)."""
     give_up_at: float
     """Seconds since the epoch."""
     lease: Lease | None = None
@@ -49,6 +52,20 @@ class Waiting:
     @property
     def hosts(self) -> frozenset[str]:
         return frozenset(host for host, _ in self.wish.places)
+
+    def ticket(self) -> TicketRow:
+        """Return a new row for the board."""
+        return TicketRow(
+            ticket_id=self.ticket_id,
+            owner=owner.this_process(),
+            beat_at=time.time(),
+            give_up_at=self.give_up_at,
+            wish_json=self.wish.model_dump_json(),
+            waiting_since=self.since,
+            must_load=False,
+            started_at=0.0,
+            expected_end=0.0,
+        )
 
     def granted(self, ticket: TicketRow) -> None:
         self.lease = Lease.of(ticket)

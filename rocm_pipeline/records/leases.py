@@ -116,6 +116,10 @@ class Board:
     def ticket(self, ticket_id: str) -> TicketRow | None:
         return self.waiting.get(ticket_id) or self.running.get(ticket_id)
 
+    def has_new(self, ticket_id: str) -> bool:
+        """Say whether the ticket came with this transaction."""
+        return ticket_id in self._new_tickets
+
     def put(self, row: TicketRow | HostRow | CircuitRow) -> None:
         """Add a row that was not there."""
         match row:

@@ -28,11 +28,11 @@ class CountedLeases(Leases):
     @contextmanager
     def deciding(self) -> Generator[Board, None, None]:
         self.transactions += 1
-        if self.fails_next:
-            self.fails_next = False
-            raise UserError("the database is locked", where="records", fix="Try again.")
         with super().deciding() as board:
             yield board
+            if self.fails_next:
+                self.fails_next = False
+                raise UserError("the database is locked", where="records", fix="Try again.")
 
 
 @pytest.fixture
@@ -40,10 +40,9 @@ def leases(tmp_path: Path) -> CountedLeases:
     return CountedLeases(Database(f"{tmp_path}/records.db"))
 
 
-def dispatcher(leases: Leases, look: float) -> Dispatcher:
-    given = Dispatcher(
-        leases, AnyFree(), lambda _host, _model: "", BackOff(), Pace(look=look, gather=0.0)
-    )
+def dispatcher(leases: Leases, look: float, decide: float = 0.5) -> Dispatcher:
+    pace = Pace(look=look, decide=decide, gather=0.0)
+    given = Dispatcher(leases, AnyFree(), lambda _host, _model: "", BackOff(), pace)
     given.announce([Seen("http://a", "a", SLOTS, (MODEL,))])
     return given
 
@@ -69,6 +68,18 @@ def test_many_at_once_take_few_transactions(leases: CountedLeases) -> None:
             given.release(lease, finished(lease))
         for each in asked:
             each.result(timeout=60)
+
+
+def test_a_transaction_without_a_decision_delays_no_request(leases: CountedLeases) -> None:
+    given = dispatcher(leases, look=0.5, decide=30.0)
+    held = take(given)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(take, given)
+        time.sleep(0.1)
+        given.announce([Seen("http://a", "a", SLOTS, (MODEL,), max_loaded=1)])
+        before = time.monotonic()
+        assert asked.result(timeout=60).host == held.host
+        assert time.monotonic() - before < 20
 
 
 def test_a_transaction_that_fails_loses_no_request(leases: CountedLeases) -> None:
