@@ -79,7 +79,7 @@ class Assigner:
             return
         self._refresh(board)
         hosts = [self._states[name] for name in board.hosts]
-        gathers = board.now < self.gathers_until
+        gathers = self.gathers_for > 0
         if gathers and not any(host.free and host.resident for host in hosts):
             return
         if alone:
@@ -93,9 +93,9 @@ class Assigner:
                 self._start(board, start, must_load)
 
     @property
-    def gathers_until(self) -> float:
-        """Until then (epoch) no model is loaded: more questions of the same batch may come."""
-        return self._gathering.ends
+    def gathers_for(self) -> float:
+        """For so many seconds no model is loaded: more questions of the same batch may come."""
+        return max(0.0, self._gathering.ends - time.monotonic())
 
     def _start(self, board: Board, start: Assignment, must_load: bool) -> None:
         if start.hedge:
@@ -147,7 +147,8 @@ class Assigner:
                 self._backlog.drop(name)
             else:
                 if name not in known:
-                    self._gathering.arrived(board.now)
+                    # What was asked long ago is new here only: a retry, or no slot was free.
+                    self._gathering.arrived(now - max(0.0, board.now - ticket.waiting_since))
                 self._backlog.put(self._job(board, ticket))
         board.rows.queued.clear()
         for host in changed:

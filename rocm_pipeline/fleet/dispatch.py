@@ -142,12 +142,12 @@ class Dispatcher:
             since=since,
             give_up_at=time.time() + give_up_seconds,
         )
-        with self._changed:
-            self._waiting[mine.ticket_id] = mine
-            self._arriving.append(mine)
-            is_alone = time.monotonic() - self._arrived_at > self._pace.look
-            self._arrived_at = time.monotonic()
         try:
+            with self._changed:
+                self._waiting[mine.ticket_id] = mine
+                self._arriving.append(mine)
+                is_alone = time.monotonic() - self._arrived_at > self._pace.look
+                self._arrived_at = time.monotonic()
             # Of many that come together the first goes on the board at once, the others together.
             if is_alone:
                 self._look_again()
@@ -225,8 +225,20 @@ class Dispatcher:
 
     @contextmanager
     def _board(self) -> Generator[Board, None, None]:
-        with self._leases.deciding() as board:
-            yield board
+        try:
+            with self._leases.deciding() as board:
+                yield board
+            orphans = self._hand_out(board)
+        except BaseException:
+            self._handed_out = None  # what was given out may not have been told
+            raise
+        if orphans:
+            with self._leases.deciding() as board:
+                for ticket_id in orphans:
+                    board.end_ticket(ticket_id)
+
+    def _hand_out(self, board: Board) -> list[str]:
+        """Tell those that wait what they got; return the tickets that nobody wants any more."""
         orphans: list[str] = []
         with self._changed:
             self._arriving = [
@@ -248,10 +260,7 @@ class Dispatcher:
                     self._hedges.pop(ticket.hedge_of)(Lease.of(ticket))
                 else:
                     orphans.append(ticket.ticket_id)  # its answer came in between
-        if orphans:
-            with self._leases.deciding() as board:
-                for ticket_id in orphans:
-                    board.end_ticket(ticket_id)
+        return orphans
 
     def _decide(self, board: Board) -> None:
         with self._changed:
@@ -264,6 +273,7 @@ class Dispatcher:
             self._cleaned_at = board.now
             board.end_abandoned()
         self._assigner.assign(board, tuple(self._hedges))
+        self._wake_at = min(self._wake_at, self._next_change(board))
 
     def _due(self, board: Board) -> list[tuple[str, str]]:
         """Claim the circuits that are to be probed now, of hosts that somebody waits for."""
@@ -340,9 +350,9 @@ class Dispatcher:
 
     def _look_again(self) -> None:
         with self._board() as board:
+            self._wake_at = float("inf")
             self._decide(board)
             due = self._due(board)
-            self._wake_at = self._next_change(board)
             if not due:
                 self._judge(board)
         for host, model in due:
@@ -356,5 +366,5 @@ class Dispatcher:
             if row.state != circuits.State.CLOSED.value
         ]
         times += [row.calm_at for row in board.hosts.values()]
-        times.append(self._assigner.gathers_until)
+        times.append(board.now + self._assigner.gathers_for)
         return min((at for at in times if at > board.now), default=float("inf"))

@@ -106,7 +106,7 @@ class Speeds:
 
     def put(self, host: str, model: str, learnt: Learnt) -> None:
         """Take over what is known of one pair."""
-        is_new = model not in self._by_host[host]
+        is_new = not self._by_host[host].get(model, Learnt()).answers
         self._by_host[host][model] = self._by_model[model][host] = learnt
         self._found.pop((host, model), None)
         self._since_guess += 1

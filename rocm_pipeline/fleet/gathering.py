@@ -6,22 +6,23 @@ may cost a slow host minutes: seen with 60 questions, where the first four fille
 
 
 class Gathering:
-    """Times are seconds on any one clock."""
+    """Times are seconds on any one clock that is never set."""
 
     def __init__(self, pause: float, at_most: float) -> None:
         """`pause`: after so long without a new question the batch is whole.
 
-        `at_most`: so long after its first question it is taken as it is.
+        `at_most`: so long after its first question it is taken as it is, and for as long again no
+        other batch begins: however questions come, half of the time is not spent waiting for more.
         """
         self._pause = pause
         self._at_most = at_most
         self._first = self._latest = float("-inf")
 
-    def arrived(self, now: float) -> None:
-        """Note a new question."""
-        if now >= self._latest + self._pause:
-            self._first = now
-        self._latest = now
+    def arrived(self, at: float) -> None:
+        """Note a question that came then."""
+        if at >= self._latest + self._pause and at >= self._first + 2 * self._at_most:
+            self._first = at
+        self._latest = max(self._latest, at)
 
     @property
     def ends(self) -> float:

@@ -2,13 +2,19 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rocm_pipeline.fleet.dispatch import Pace
+from rocm_pipeline.fleet.circuits import BackOff
+from rocm_pipeline.fleet.dispatch import Dispatcher, Pace, Seen
 from rocm_pipeline.fleet.gathering import Gathering
+from rocm_pipeline.records.database import Database
+from rocm_pipeline.records.leases import Leases
 from tests.fleet.ollama_server import Reply, answers
+from tests.fleet.policies import AnyFree
+from tests.fleet.test_shared_slots import MODEL, finished, wish
 from tests.fleet.worlds import CODER, World, request
 
 
@@ -27,11 +33,33 @@ def test_questions_that_come_and_come_are_not_waited_for() -> None:
     assert gathering.ends == 15.0
 
 
-def test_what_comes_after_the_pause_is_another_batch() -> None:
+def test_what_comes_long_after_is_another_batch() -> None:
     gathering = Gathering(pause=1.0, at_most=5.0)
     gathering.arrived(10.0)
     gathering.arrived(20.0)
     assert gathering.ends == 21.0
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.99, 1.0, 1.01, 1.5, 4.9, 7.0])
+def test_however_questions_come_half_of_the_time_is_not_waited(gap: float) -> None:
+    """Just after the pause each, they were taken for batches of their own, and held up for ever."""
+    gathering, look = Gathering(pause=1.0, at_most=5.0), 0.03
+    waited = [False]
+    for number in range(int(100 / look)):
+        now = number * look
+        for arrival in range(int((now - look) / gap) + 1, int(now / gap) + 1):
+            gathering.arrived(arrival * gap)
+        waited.append(now < gathering.ends)
+    longest = max(map(len, "".join("x" if one else " " for one in waited).split()))
+    assert longest * look <= 5.0 + look
+    assert sum(waited) * look <= 55.0
+
+
+def test_what_was_asked_long_ago_begins_no_batch() -> None:
+    gathering = Gathering(pause=1.0, at_most=5.0)
+    gathering.arrived(10.0)
+    gathering.arrived(2.0)
+    assert gathering.ends == 11.0
 
 
 @pytest.mark.parametrize(("gather", "first"), [(0.5, "long"), (0.0, "short")])
@@ -54,6 +82,24 @@ def test_what_to_load_first_is_decided_by_the_whole_batch(
             time.sleep(0.05)
     assert asked[0] == first
     assert sorted(asked) == ["long", "middle", "short"]
+
+
+def test_a_batch_that_came_while_all_was_taken_is_loaded_for_when_it_is_whole(
+    tmp_path: Path,
+) -> None:
+    pace = Pace(look=0.01, decide=60.0, gather=1.0)
+    leases = Leases(Database(f"{tmp_path}/records.db"))
+    given = Dispatcher(leases, AnyFree(), lambda _host, _model: "", BackOff(), pace)
+    given.announce([Seen("http://a", "a", 1, (MODEL, f"other{MODEL}"), max_loaded=1)])
+    other = wish().model_copy(update={"places": (("http://a", f"other{MODEL}"),)})
+    held = given.acquire(wish(), since=time.time(), give_up_seconds=60)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(given.acquire, other, since=time.time(), give_up_seconds=60)
+        time.sleep(0.2)
+        given.release(held, finished(held))
+        before = time.monotonic()
+        assert asked.result(timeout=60).model == f"other{MODEL}"
+    assert time.monotonic() - before < 20
 
 
 def test_a_loaded_model_is_asked_at_once(world: World) -> None:

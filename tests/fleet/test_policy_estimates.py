@@ -55,8 +55,12 @@ def test_an_unseen_model_is_expected_as_fast_as_the_host_was_with_others() -> No
     assert guessed.load_seconds == 5
 
 
-def test_what_was_guessed_is_guessed_anew_after_an_answer() -> None:
+@pytest.mark.parametrize("is_on_record", [False, True])
+def test_what_was_guessed_is_guessed_anew_after_an_answer(is_on_record: bool) -> None:
+    """A pair that was asked stands on record before its first answer."""
     speeds = Speeds()
+    if is_on_record:
+        speeds.put("a", CODER, Learnt())
     assert speeds.of("b", CODER) == ASSUMED
     speeds.observe("a", CODER, USUAL, was_loaded=True)
     assert speeds.of("b", CODER).decode_tps == pytest.approx(50)
