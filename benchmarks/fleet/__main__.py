@@ -80,6 +80,7 @@ def main() -> int:
         figures.append(Figure(name, cost, "ms", aim=CPU_AIM_MS))
     met = show("Fleet: the policy on simulated time", figures, console)
     if not options.no_live:
+        live.prepare(arms)
         beside: list[Figure] = []
         best: dict[str, int] = {}
         for scenario in chosen:

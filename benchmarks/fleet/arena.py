@@ -19,8 +19,6 @@ from benchmarks.fleet.scenarios import Scenario
 
 AIMS = {"unequal hosts, 3 models, 60 jobs": 1.10, "unequal hosts, 3 models, 200 jobs": 1.05}
 """Mean time over the bound."""
-AIM_SEEDS = 6
-"""At least so many seeds of ours where there is such an aim: one seed says little."""
 OURS = "ours"
 
 
@@ -83,13 +81,15 @@ def compare(
     """Run every arm on the same jobs and print the table of the scenario.
 
     `best`: which of its settings an arm is best with; found with the first scenario. Ours is played
-    apart from the others, some of which keep the machine busy when they start.
+    apart from the others, some of which keep the machine busy when they start, and on as many seeds
+    as there are plays at once: one seed says little, and the machine is as busy as with the others.
     """
     begun = time.monotonic()
     found: list[ArmResult] = []
-    for names in ([OURS], [name for name in arms if name != OURS]):
+    rivals = [name for name in arms if name != OURS]
+    for names in ([OURS], rivals) if rivals else ([OURS],):
         chosen = {n: [best[n]] if n in best else list(range(len(arms[n]))) for n in names}
-        count = max(seeds, AIM_SEEDS) if OURS in names and scenario.name in AIMS else seeds
+        count = max(seeds, scenario.at_once) if OURS in names else seeds
         for name, results in _played(scenario, chosen, count).items():
             found.append(min(results.values(), key=lambda result: result.rank))
             best.setdefault(name, min(results, key=lambda setting: results[setting].rank))
@@ -156,9 +156,10 @@ def over_http(scenario: Scenario, results: Sequence[ArmResult]) -> Iterator[Figu
 
 
 def _beside(mine: ArmResult, others: Sequence[ArmResult]) -> Figure:
-    whole = [result for result in others if not result.lost + result.wrong] or others
-    best = min(whole, key=lambda result: result.ratio)
+    best = min(others, key=lambda result: result.rank)
     name = f"  against {best.arm}, the best other"
+    if best.lost + best.wrong:
+        name += f" ({best.lost} lost, {best.wrong} wrong)"
     if math.isinf(best.ratio):
         most = f"{live.MOST_TIMES_THE_BOUND:g} times the bound"
         name = f"  against {most}, which no other arm keeps to"

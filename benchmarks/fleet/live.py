@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -159,6 +159,12 @@ def arms() -> Arms:
         words = "on" if fallback else "off"
         found[f"ollama-herd, fallback {words}"] = tuple(through_herd(fallback, n) for n in PER_SLOT)
     return found
+
+
+def prepare(arms: Iterable[str]) -> None:
+    """Install once, before several processes play them, what the other arms need."""
+    if any("LiteLLM" in arm or "herd" in arm for arm in arms):
+        environment()
 
 
 def play(scenario: Scenario, seed: int, arm: ArmRun, bound: float) -> Ended:
