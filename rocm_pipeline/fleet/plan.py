@@ -5,7 +5,7 @@ planned together, so that the cost of a plan grows with the kinds of jobs and wi
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rocm_pipeline.fleet.backlog import Kind
 from rocm_pipeline.fleet.state import HostState, Job, Running, Speed
@@ -32,21 +32,16 @@ def stretch(running: Running, now: float) -> float:
 class Lane:
     """One host in the plan: when its slots become free, what will be loaded by then."""
 
-    __slots__ = ("_slots", "_warm", "budget", "chosen", "host", "loaded", "reload")
+    __slots__ = ("_in_use", "_slots", "_warm", "budget", "chosen", "host", "loaded")
 
     def __init__(self, host: HostState, now: float) -> None:
-        busy, room = host.busy, host.room
+        busy = host.busy
         self.host = host
         self.budget = free = host.free
         self._slots = [now + expected_left(running, now) for running in busy] + [now] * free
         self._slots.sort()
         self.loaded = host.resident
-        self.reload = (
-            room is not None
-            and len(busy) >= room
-            and len({running.model for running in busy}) >= room
-        )
-        """Whether another model must wait until those that answer now have drained."""
+        self._in_use = {running.model for running in busy} if host.slots > 1 else set[str]()
         self.chosen: list[tuple[Kind, str]] = []
         """What is planned here, in order."""
         self._warm = 0
@@ -76,16 +71,23 @@ class Lane:
 
     def _ready(self, speed: Speed) -> float:
         # A model with no room beside those that answer waits until the last slot is free.
-        free = max(self._slots) if self.reload else self._slots[0]
+        free = self._slots[0] if has_room(self.host, self._in_use) else max(self._slots)
         return free + speed.load_seconds
 
     def _fill(self, model: str, end: float) -> None:
         if model not in self.loaded:
-            if self.reload:
+            if not has_room(self.host, self._in_use):
                 ready = self._ready(self.host.models[model])
                 self._slots = [ready] * len(self._slots)
+                self._in_use.clear()
             self.loaded = (*self.loaded, model)
+        self._in_use.add(model)
         heapq.heapreplace(self._slots, end)
+
+
+def has_room(host: HostState, in_use: Collection[str]) -> bool:
+    """Say whether another model can be loaded before one of these has drained."""
+    return host.room is None or len(in_use) < host.room
 
 
 class Plan:

@@ -1,12 +1,13 @@
 """Who answers next: the fleet's one policy. No clock, no I/O; see `rocm_pipeline.fleet.state`."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from rocm_pipeline.fleet.backlog import Backlog
-from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, options, stretch
+from rocm_pipeline.fleet.backlog import Backlog, Kind
+from rocm_pipeline.fleet.plan import Lane, Plan, expected_left, has_room, options, stretch
 from rocm_pipeline.fleet.state import Assignment, HostState, Job, Running
 
 HEDGE_SAVING = 0.4
@@ -72,12 +73,7 @@ def _starts(plan: Plan) -> Iterator[Assignment]:
         if not lane.budget:
             continue
         resident = set(lane.host.resident)
-        # Highest level first; within it what is loaded, and then as planned: longest first.
-        order = sorted(
-            (chosen for chosen in lane.chosen if chosen[1] in resident or not lane.reload),
-            key=lambda chosen: (-chosen[0].level, chosen[1] not in resident),
-        )
-        for kind, model in order[: lane.budget]:
+        for kind, model in _fitting(lane):
             job = kind.jobs[taken[id(kind)]]
             taken[id(kind)] += 1
             speed = lane.host.models[model]
@@ -85,6 +81,27 @@ def _starts(plan: Plan) -> Iterator[Assignment]:
             end = plan.now + load + speed.seconds(job.tokens_in, job.tokens_out)
             yield Assignment(job.id, lane.host.name, model, end)
             resident.add(model)
+
+
+def _fitting(lane: Lane) -> Iterator[tuple[Kind, str]]:
+    """Yield what can fill the free slots of a host now, with the models that it has room for.
+
+    Highest level first; within it what is loaded, and then as planned: longest first. For a model
+    that waits for room the host drains: what is of a lower level does not start before it.
+    """
+    resident = lane.host.resident
+    order = sorted(lane.chosen, key=lambda chosen: (-chosen[0].level, chosen[1] not in resident))
+    in_use = {running.model for running in lane.host.busy}
+    left, least = lane.budget, -math.inf
+    for kind, model in order:
+        if not left or kind.level < least:
+            return
+        if model not in in_use and not has_room(lane.host, in_use):
+            least = kind.level
+            continue
+        in_use.add(model)
+        left -= 1
+        yield kind, model
 
 
 def _hedges(now: float, jobs: Sequence[Job], hosts: Sequence[HostState]) -> Iterator[Assignment]:

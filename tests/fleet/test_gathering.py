@@ -99,7 +99,7 @@ def test_a_batch_that_came_while_all_was_taken_is_loaded_for_when_it_is_whole(
         given.release(held, finished(held))
         before = time.monotonic()
         assert asked.result(timeout=60).model == f"other{MODEL}"
-    assert time.monotonic() - before < 20
+    assert time.monotonic() - before < 8  # not only once the attendant beats
 
 
 def test_a_loaded_model_is_asked_at_once(world: World) -> None:

@@ -103,6 +103,10 @@ def test_whatever_the_state_every_decision_can_be_carried_out() -> None:
             assert start.expected_end > NOW
             assert start.hedge == (start.job_id in running)
             assert running.get(start.job_id) != start.host
+        for at in hosts:
+            in_use = {work.model for work in at.busy}
+            begun = {one.model for one in made if one.host == at.name and not one.hedge} - in_use
+            assert at.room is None or len(begun) <= max(0, at.room - len(in_use))
         made_any += bool(made)
         hedged += any(start.hedge for start in made)
     assert made_any
@@ -182,6 +186,22 @@ def test_a_model_without_room_waits_until_those_that_answer_have_drained() -> No
     at = host("a", slots=4, busy=busy, resident=MODELS[:1])
     assert decide([job("r"), job("other", MODELS[1:2])], [at]) == ()
     assert len(decide([job("r"), job("same")], [at])) == 1
+
+
+def test_an_empty_host_starts_no_more_models_than_it_has_room_for() -> None:
+    """Asked for two at once, its server kept the second one waiting until it was taken to hang."""
+    jobs = [job("a1"), job("a2", tokens=580), job("b1", MODELS[1:2], tokens=100)]
+    for room, expected in ((1, ["a1", "a2"]), (2, ["a1", "a2", "b1"]), (None, ["a1", "a2", "b1"])):
+        made = decide(jobs, [host("a", slots=4, room=room)])
+        assert [start.job_id for start in made] == expected
+
+
+def test_a_host_drains_for_a_higher_priority_that_needs_its_room() -> None:
+    busy = (Running("r", MODELS[0], NOW, NOW + 5),)
+    at = host("a", slots=4, busy=busy, resident=MODELS[:1])
+    low = [job(f"low-{n}") for n in range(9)]
+    assert len(decide([job("r"), *low], [at])) == 3
+    assert decide([job("r"), *low, job("high", MODELS[1:2], priority=1)], [at]) == ()
 
 
 def test_the_better_model_is_worth_a_wait_but_not_any_wait() -> None:
