@@ -1,5 +1,6 @@
 """From the shared rows to what the policy sees, and from what it says back to the rows."""
 
+import math
 import time
 import uuid
 from collections.abc import Collection
@@ -75,12 +76,11 @@ class Assigner:
         running = [board.running[name] for name in hedgeable if name in board.running]
         if not board.waiting and not (alone and running):
             return
-        if len(board.running) >= sum(row.slots for row in board.hosts.values()):
-            return
         self._refresh(board)
         hosts = [self._states[name] for name in board.hosts]
-        gathers = self.gathers_for > 0
-        if gathers and not any(host.free and host.resident for host in hosts):
+        free = [host for host in hosts if host.free]
+        gathers = self._gathers_for > 0
+        if not any(host.resident for host in free) if gathers else not free:
             return
         if alone:
             jobs = [self._job(board, ticket) for ticket in running]
@@ -92,10 +92,18 @@ class Assigner:
             if not (gathers and must_load):
                 self._start(board, start, must_load)
 
+    def next_change(self, board: Board) -> float:
+        """When, by itself, something else may be decided: a host is calm, or a batch whole."""
+        times = [board.hosts[name].calm_at for name in self._shut if name in board.hosts]
+        times = [at for at in times if at > board.now]
+        if (left := self._gathers_for) > 0:
+            times.append(board.now + left)
+        return min(times, default=math.inf)
+
     @property
-    def gathers_for(self) -> float:
+    def _gathers_for(self) -> float:
         """For so many seconds no model is loaded: more questions of the same batch may come."""
-        return max(0.0, self._gathering.ends - time.monotonic())
+        return self._gathering.ends - time.monotonic()
 
     def _start(self, board: Board, start: Assignment, must_load: bool) -> None:
         if start.hedge:

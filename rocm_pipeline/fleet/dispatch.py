@@ -4,6 +4,7 @@ A request is a ticket; the policy gives it a slot, whichever process runs the po
 A process that ends gives its slots back by being gone.
 """
 
+import math
 import threading
 import time
 import uuid
@@ -350,7 +351,7 @@ class Dispatcher:
 
     def _look_again(self) -> None:
         with self._board() as board:
-            self._wake_at = float("inf")
+            self._wake_at = math.inf
             self._decide(board)
             due = self._due(board)
             if not due:
@@ -359,12 +360,8 @@ class Dispatcher:
             threading.Thread(target=self._examine, args=(host, model), daemon=True).start()
 
     def _next_change(self, board: Board) -> float:
-        """When something changes by itself: a back-off ends, or a batch is taken to be whole."""
-        times = [
-            row.retry_at
-            for row in board.circuits.values()
-            if row.state != circuits.State.CLOSED.value
-        ]
-        times += [row.calm_at for row in board.hosts.values()]
-        times.append(board.now + self._assigner.gathers_for)
-        return min((at for at in times if at > board.now), default=float("inf"))
+        """When something changes by itself: a back-off ends, a batch is taken to be whole."""
+        closed = circuits.State.CLOSED.value
+        retries = [row.retry_at for row in board.circuits.values() if row.state != closed]
+        opens = min((at for at in retries if at > board.now), default=math.inf)
+        return min(opens, self._assigner.next_change(board))

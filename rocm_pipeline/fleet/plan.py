@@ -35,13 +35,15 @@ class Lane:
     __slots__ = ("_in_use", "_slots", "_warm", "budget", "chosen", "host", "loaded")
 
     def __init__(self, host: HostState, now: float) -> None:
-        busy = host.busy
-        self.host = host
-        self.budget = free = host.free
-        self._slots = [now + expected_left(running, now) for running in busy] + [now] * free
-        self._slots.sort()
+        busy, budget = host.busy, host.slots - len(host.busy)
+        slots = [now + expected_left(running, now) for running in busy]
+        if budget > 0:
+            slots += [now] * budget
+        slots.sort()
+        self.host, self.budget = host, max(0, budget)
+        self._slots = slots
         self.loaded = host.resident
-        self._in_use = {running.model for running in busy} if host.slots > 1 else set[str]()
+        self._in_use = [running.model for running in busy]
         self.chosen: list[tuple[Kind, str]] = []
         """What is planned here, in order."""
         self._warm = 0
@@ -54,9 +56,7 @@ class Lane:
     def end(self, model: str, speed: Speed, job: Job) -> float:
         """Return when the job would end here, put behind all that is planned."""
         took = job.tokens_in / speed.prompt_tps + job.tokens_out / speed.decode_tps
-        if model in self.loaded:
-            return self._slots[0] + took
-        return self._ready(speed) + took
+        return (self._slots[0] if model in self.loaded else self._ready(speed)) + took
 
     def add(self, kind: Kind, model: str, end: float) -> None:
         """Plan one job of `kind` here."""
@@ -70,9 +70,10 @@ class Lane:
         self.budget -= 1
 
     def _ready(self, speed: Speed) -> float:
+        slots = self._slots
         # A model with no room beside those that answer waits until the last slot is free.
-        free = self._slots[0] if has_room(self.host, self._in_use) else max(self._slots)
-        return free + speed.load_seconds
+        waits = len(slots) > 1 and not has_room(self.host, self._in_use)
+        return (max(slots) if waits else slots[0]) + speed.load_seconds
 
     def _fill(self, model: str, end: float) -> None:
         if model not in self.loaded:
@@ -81,13 +82,13 @@ class Lane:
                 self._slots = [ready] * len(self._slots)
                 self._in_use.clear()
             self.loaded = (*self.loaded, model)
-        self._in_use.add(model)
+        self._in_use.append(model)
         heapq.heapreplace(self._slots, end)
 
 
 def has_room(host: HostState, in_use: Collection[str]) -> bool:
     """Say whether another model can be loaded before one of these has drained."""
-    return host.room is None or len(in_use) < host.room
+    return host.room is None or len(in_use) < host.room or len(set(in_use)) < host.room
 
 
 class Plan:
@@ -131,14 +132,15 @@ class Plan:
         Ends early when the plan is settled: what would follow is of this kind's level, too.
         """
         now, jobs = self.now, kind.jobs
+        served = self._served_for(kind).options
+        if not served:
+            return
         first, count = jobs[0], len(jobs)
         heads: list[tuple[float, float, int]] = []
-        served = self._served_for(kind).options
         for position, (lane, model, speed, rank) in enumerate(served):
             end = lane.end(model, speed, first)
-            heads.append(((end - now) * LESSER_MODEL_COST**rank, end, position))
-        if not heads:
-            return
+            cost = (end - now) * LESSER_MODEL_COST**rank if rank else end - now
+            heads.append((cost, end, position))
         heapq.heapify(heads)
         for following in range(1, count + 1):
             _, end, position = heads[0]
@@ -167,10 +169,12 @@ class _Served:
 
     def __init__(self, lanes: Sequence[Lane], kind: Kind) -> None:
         self.options = options(lanes, kind.models, kind.avoid)
-        best = min((rank for _, _, _, rank in self.options), default=0)
-        speeds = [speed for _, _, speed, rank in self.options if rank == best]
-        self.fastest = max(speeds, key=_decode_tps, default=None)
+        self.fastest: Speed | None = None
         """Of the best model that any lane may be asked for."""
+        best, fastest = len(kind.models), 0.0
+        for _, _, speed, rank in self.options:
+            if rank < best or (rank == best and speed.decode_tps > fastest):
+                best, fastest, self.fastest = rank, speed.decode_tps, speed
 
 
 def options(
@@ -194,7 +198,3 @@ def options(
 
 def _order(found: tuple[tuple[int, float], Kind]) -> tuple[int, float]:
     return found[0]
-
-
-def _decode_tps(speed: Speed) -> float:
-    return speed.decode_tps
