@@ -17,8 +17,9 @@ from rocm_pipeline.fleet.assigning import Assigner, Wish
 from rocm_pipeline.fleet.circuits import BackOff
 from rocm_pipeline.fleet.estimates import ASSUMED
 from rocm_pipeline.fleet.gathering import Gathering
-from rocm_pipeline.fleet.health import Finished, learn
+from rocm_pipeline.fleet.health import Finished
 from rocm_pipeline.fleet.policy import Policy
+from rocm_pipeline.fleet.releasing import Released
 from rocm_pipeline.fleet.state import Speed
 from rocm_pipeline.fleet.waiting import AllClosedError, Lease, Waiting
 from rocm_pipeline.records import owner
@@ -52,6 +53,8 @@ class Pace:
     """For other machines: this process lives."""
     gather: float = 0.1
     """While new requests come at shorter intervals, none is started that needs a load."""
+    rest: float = 0.01
+    """After a decision: answers that end meanwhile have the next one together."""
     stopped: float = 3.0
     """For so long a slot counts as taken whose connection we closed; the server has to notice."""
 
@@ -90,6 +93,10 @@ class Dispatcher:
         self._arriving: list[Waiting] = []
         """Of those that wait: not on the board yet. The next decision puts them there."""
         self._arrived_at = 0.0
+        self._released: list[Released] = []
+        self._ending = threading.Lock()
+        """Of threads that release: most find that the one before them did it for all."""
+        self._decided_at = 0.0
         self._held: set[str] = set()
         self._hedges: dict[str, OnHedge] = {}
         """By running ticket of this process: who reads a second answer."""
@@ -173,16 +180,14 @@ class Dispatcher:
         `charged_seconds`: the server may go on with what we no longer read, for so long; until
         then the slot stays taken.
         """
+        released = Released(lease, call, charged_seconds)
         with self._changed:
-            self._held.discard(lease.ticket_id)
-        with self._board() as board:
-            ticket = board.running.get(lease.ticket_id)
-            if charged_seconds > 0 and ticket is not None:
-                board.charge(ticket, charged_seconds)
-            else:
-                board.end_ticket(lease.ticket_id)
-            learn(board, call, self._back_off)
-            self._decide(board)
+            self._released.append(released)
+        time.sleep(max(0.0, self._decided_at + self._pace.rest - time.monotonic()))
+        with self._ending:
+            if released.board is None:
+                with self._board() as board:
+                    self._decide(board)
 
     @contextmanager
     def hedging(self, lease: Lease, on_hedge: OnHedge) -> Generator[None, None, None]:
@@ -226,12 +231,17 @@ class Dispatcher:
 
     @contextmanager
     def _board(self) -> Generator[Board, None, None]:
+        board = None
         try:
             with self._leases.deciding() as board:
                 yield board
             orphans = self._hand_out(board)
         except BaseException:
             self._handed_out = None  # what was given out may not have been told
+            with self._changed:
+                for released in self._released:
+                    if released.board is board is not None:
+                        released.failed()
             raise
         if orphans:
             with self._leases.deciding() as board:
@@ -247,6 +257,10 @@ class Dispatcher:
                 for mine in self._arriving
                 if mine.ticket_id in self._waiting and not board.has_new(mine.ticket_id)
             ]
+            done = [released for released in self._released if released.board is board]
+            for released in done:
+                self._released.remove(released)
+                self._held.discard(released.lease.ticket_id)
             if board.is_news or board.rows is not self._handed_out:
                 self._handed_out = board.rows
                 for name in [name for name in self._waiting if name in board.running]:
@@ -266,6 +280,9 @@ class Dispatcher:
     def _decide(self, board: Board) -> None:
         with self._changed:
             arriving = [mine for mine in self._arriving if mine.ticket_id in self._waiting]
+            ending = [released for released in self._released if released.board is None]
+        for released in ending:
+            released.end(board, self._back_off)
         for mine in arriving:
             if board.ticket(mine.ticket_id) is None:
                 # A new row each time: one of a transaction that failed may say that it started.
@@ -274,6 +291,7 @@ class Dispatcher:
             self._cleaned_at = board.now
             board.end_abandoned()
         self._assigner.assign(board, tuple(self._hedges))
+        self._decided_at = time.monotonic()
         self._wake_at = min(self._wake_at, self._next_change(board))
 
     def _due(self, board: Board) -> list[tuple[str, str]]:
@@ -327,7 +345,7 @@ class Dispatcher:
                     if not self._waiting and not self._held:
                         self._attendant = None
                         return
-                waits = bool(self._waiting)
+                waits = bool(self._waiting or self._released)
                 may_hedge = bool(self._hedges) and len(self._announced) > 1
             try:
                 now = time.monotonic()
