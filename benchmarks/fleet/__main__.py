@@ -14,7 +14,7 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, show
 from benchmarks.fleet import live
-from benchmarks.fleet.arena import AIMS, OURS, compare, over_http
+from benchmarks.fleet.arena import AIMS, OURS, Arena, over_http
 from benchmarks.fleet.bounds import makespan_bound
 from benchmarks.fleet.cost import LARGEST, cpu_seconds_per_task
 from benchmarks.fleet.scenarios import Scenario, scenarios
@@ -82,10 +82,9 @@ def main() -> int:
     if not options.no_live:
         live.prepare(arms)
         beside: list[Figure] = []
-        best: dict[str, int] = {}
+        found = Arena(arms, options.seeds, console).play(chosen)
         for scenario in chosen:
-            found = compare(scenario, arms, options.seeds, best, console)
-            beside += over_http(scenario, found)
+            beside += over_http(scenario, found[scenario.name])
         scales = ", ".join(f"{scale} s" for scale in sorted({one.scale for one in chosen}))
         words = f"1 simulated second is {scales}; {options.seeds} seed(s)"
         met &= show(f"Fleet: every arm over HTTP ({words})", beside, console)

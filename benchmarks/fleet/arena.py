@@ -3,8 +3,9 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import repeat
 from multiprocessing import get_context
 from statistics import mean
 
@@ -20,6 +21,8 @@ from benchmarks.fleet.scenarios import Scenario
 AIMS = {"unequal hosts, 3 models, 60 jobs": 1.10, "unequal hosts, 3 models, 200 jobs": 1.05}
 """Mean time over the bound."""
 OURS = "ours"
+_OURS_AT_ONCE, _OTHERS_AT_ONCE = 2, 3
+"""Scenarios; with few hosts a play mostly waits."""
 
 
 @dataclass(frozen=True)
@@ -75,28 +78,54 @@ class ArmResult:
         return mean(self.ratios[:seeds])
 
 
-def compare(
-    scenario: Scenario, arms: live.Arms, seeds: int, best: dict[str, int], console: Console
-) -> list[ArmResult]:
-    """Run every arm on the same jobs and print the table of the scenario.
+@dataclass
+class Arena:
+    """Plays scenarios. Ours goes before the others, some of which keep the machine busy."""
 
-    `best`: which of its settings an arm is best with; found with the first scenario. Ours is played
-    apart from the others, some of which keep the machine busy when they start, and on as many seeds
-    as there are plays at once: one seed says little, and the machine is as busy as with the others.
-    """
-    begun = time.monotonic()
-    found: list[ArmResult] = []
-    rivals = [name for name in arms if name != OURS]
-    for names in ([OURS], rivals) if rivals else ([OURS],):
-        chosen = {n: [best[n]] if n in best else list(range(len(arms[n]))) for n in names}
-        count = max(seeds, scenario.at_once) if OURS in names else seeds
-        for name, results in _played(scenario, chosen, count).items():
+    arms: live.Arms
+    seeds: int
+    console: Console
+    _best: dict[str, int] = field(default_factory=dict[str, int])
+    """Which of its settings an arm is best with; found with the first scenario."""
+    _begun: float = field(default_factory=time.monotonic)
+
+    def play(self, scenarios: Sequence[Scenario]) -> dict[str, list[ArmResult]]:
+        """Run every arm on the same jobs; print a table of each scenario, return all by name."""
+        found: dict[str, list[ArmResult]] = {scenario.name: [] for scenario in scenarios}
+        rivals = [name for name in self.arms if name != OURS]
+        waiting = [scenario for scenario in scenarios if scenario.at_once > 1]
+        for group in (waiting, *([one] for one in scenarios if one not in waiting)):
+            for names in filter(None, ([OURS], rivals)):
+                for scenario, results in self._in_turn(group, names):
+                    found[scenario.name] += results
+            for scenario in group:
+                self.console.print(_table(scenario, found[scenario.name]))
+        return found
+
+    def _in_turn(
+        self, group: Sequence[Scenario], names: Sequence[str]
+    ) -> Iterator[tuple[Scenario, list[ArmResult]]]:
+        # The first one alone: it says with which setting each arm plays the others.
+        yield from ((scenario, self._play(scenario, names)) for scenario in group[:1])
+        at_once = _OURS_AT_ONCE if OURS in names else _OTHERS_AT_ONCE
+        with ThreadPoolExecutor(at_once) as pool:
+            rest = group[1:]
+            yield from zip(rest, pool.map(self._play, rest, repeat(names)), strict=True)
+
+    def _play(self, scenario: Scenario, names: Sequence[str]) -> list[ArmResult]:
+        every = {name: list(range(len(self.arms[name]))) for name in names}
+        chosen = {name: [self._best[name]] if name in self._best else every[name] for name in names}
+        # Ours on as many seeds as plays run at once: one says little, and the machine is as busy
+        # as it is with the others.
+        seeds = max(self.seeds, scenario.at_once) if OURS in names else self.seeds
+        found: list[ArmResult] = []
+        for name, results in _played(scenario, chosen, seeds).items():
             found.append(min(results.values(), key=lambda result: result.rank))
-            best.setdefault(name, min(results, key=lambda setting: results[setting].rank))
-        line = f"{scenario.name}: {', '.join(names)}; {time.monotonic() - begun:.0f} s by now"
-        console.print(line, style="dim", soft_wrap=True)
-    console.print(_table(scenario, found))
-    return found
+            self._best.setdefault(name, min(results, key=lambda setting: results[setting].rank))
+        seconds = time.monotonic() - self._begun
+        line = f"{scenario.name}: {', '.join(names)}; {seconds:.0f} s by now"
+        self.console.print(line, style="dim", soft_wrap=True)
+        return found
 
 
 def _played(
