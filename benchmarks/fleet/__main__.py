@@ -7,7 +7,9 @@ time that no schedule can beat; then every arm over HTTP on loopback, each at it
 import argparse
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from statistics import mean
 
 from rich.console import Console
@@ -75,7 +77,9 @@ def main() -> int:
         figures += simulated(scenario)
         console.print(f"{scenario.name}: {figures[-7].value:.3f} times the bound", soft_wrap=True)
     if any(scenario.name == LARGEST for scenario in chosen):
-        cost = 1_000 * cpu_seconds_per_task(LARGEST)
+        # In a process of its own: this one holds what the simulations left.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            cost = 1_000 * pool.submit(cpu_seconds_per_task, LARGEST).result()
         name = f"{LARGEST}: dispatcher and its records, CPU a task"
         figures.append(Figure(name, cost, "ms", aim=CPU_AIM_MS))
     met = show("Fleet: the policy on simulated time", figures, console)

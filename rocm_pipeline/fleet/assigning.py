@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Collection
 from functools import lru_cache
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ConfigDict
 
@@ -43,8 +44,24 @@ class Wish(BaseModel):
         return tuple(dict.fromkeys(model for _, model in self.places))
 
 
-@lru_cache(4096)
+_OURS: WeakValueDictionary[str, Wish] = WeakValueDictionary()
+"""Of requests of this process, as long as they wait: reading one back costs more than making it."""
+
+
+def text_of(wish: Wish) -> str:
+    """Return the wish as it stands on the board."""
+    text = wish.model_dump_json()
+    _OURS[text] = wish
+    return text
+
+
 def wish_of(text: str) -> Wish:
+    """Return the wish that stands so on the board, whichever process wrote it."""
+    return _OURS.get(text) or _read(text)
+
+
+@lru_cache(4096)
+def _read(text: str) -> Wish:
     return Wish.model_validate_json(text)
 
 

@@ -53,7 +53,7 @@ class Pace:
     """For other machines: this process lives."""
     gather: float = 0.1
     """While new requests come at shorter intervals, none is started that needs a load."""
-    rest: float = 0.01
+    rest: float = 0.02
     """After a decision: answers that end meanwhile have the next one together."""
     stopped: float = 3.0
     """For so long a slot counts as taken whose connection we closed; the server has to notice."""
@@ -355,7 +355,9 @@ class Dispatcher:
                 if not waits and not may_hedge:
                     continue
                 is_time = now - decided > self._pace.decide or time.time() >= self._wake_at
-                if is_time or self._arriving or self._leases.has_news():
+                # A decision sees the news, too.
+                is_old = now - self._decided_at > self._pace.look
+                if is_time or self._arriving or (is_old and self._leases.has_news()):
                     decided = now
                     self._look_again()
             except BaseException as error:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from rocm_pipeline.fleet import circuits
-from rocm_pipeline.fleet.assigning import Wish, all_closed
+from rocm_pipeline.fleet.assigning import Wish, all_closed, text_of
 from rocm_pipeline.records import owner
 from rocm_pipeline.records.fleet_tables import TicketRow
 from rocm_pipeline.records.leases import Board
@@ -60,7 +60,7 @@ class Waiting:
             owner=owner.this_process(),
             beat_at=time.time(),
             give_up_at=self.give_up_at,
-            wish_json=self.wish.model_dump_json(),
+            wish_json=text_of(self.wish),
             waiting_since=self.since,
             must_load=False,
             started_at=0.0,
